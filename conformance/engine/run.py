@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole run: known deviations, the user's own objects, the survey, then the shrinking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from conformance import reproducer
+from conformance.adapters.session import Session
+from conformance.engine.records import Record
+from conformance.engine.result import Result
+from conformance.engine.shrink import Shrinker, judge
+from conformance.engine.survey import FALSE_ALARM, Survey
+from conformance.engine.verdicts import Verdict, of_record, unsupported
+from conformance.example import Example
+from conformance.outcomes import AdapterFailure, Outcome
+from conformance.profiles import KnownDeviation, Profile
+from conformance.selection import Selected, select
+from conformance.strategies.clusters import Limits
+from conformance.strategies.examples import examples
+
+
+@frozen
+class Given:
+    """An example that the user gave, and the name by which reports call it."""
+
+    name: str
+    example: Example
+
+
+def _nothing(*_: object) -> None:
+    """A listener that is not interested."""
+
+
+@frozen(kw_only=True)
+class Listener:
+    """What a run tells while it goes on: phases, progress, and each failure as it is found."""
+
+    phase: Callable[[str, int], None] = _nothing
+    """The name of a phase and how many steps it has at the most."""
+    step: Callable[[int], None] = _nothing
+    failed: Callable[[Record], None] = _nothing
+
+
+@frozen(kw_only=True)
+class Options:
+    """How a run is done: the seed, what is judged beside generated clusters, where files go.
+
+    `clusters` overrides the profile's number of generated clusters.  Without
+    `folder` no reproducer is stored.
+    """
+
+    seed: int = 0
+    clusters: int | None = None
+    given: Sequence[Given] = ()
+    only: Collection[str] | None = None
+    folder: Path | None = None
+    listener: Listener = field(factory=Listener)
+
+
+def run(session: Session, profile: Profile, options: Options) -> Result:
+    """Judge an implementation.
+
+    An interrupt ends the run early: the result then holds what was done.
+    """
+    selected = select(profile, session.supports, only=options.only)
+    return _Run(session, profile, options, selected).result()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, session: Session, profile: Profile, options: Options, selected: Selected) -> None:
+        self.session = session
+        self.profile = profile
+        self.options = options
+        self.selected = selected
+        self.interrupted = False
+        self.seconds: dict[str, float] = {}
+        self.notes: dict[str, str] = {}
+        listener = options.listener
+        self.survey = Survey(
+            session=session,
+            invariants=selected.judged,
+            metamorphic_per_example=profile.budget.metamorphic_per_cluster,
+            statistical_examples=profile.budget.statistical_examples,
+            on_example=listener.step,
+            on_failure=self._found,
+        )
+        limits = profile.limits
+        self.strategy = examples(
+            areas=selected.areas,
+            limits=Limits(
+                services=limits.services, pods=limits.pods, nodes=limits.nodes, slices=limits.slices
+            ),
+            most_selections=limits.selections,
+            most_requests=limits.api_requests,
+        )
+
+    def result(self) -> Result:
+        """Do it all."""
+        known: dict[str, Verdict] = {}
+        try:
+            known = self._timed("known deviations", self._replay_known)
+            self._timed("manifests", self._judge_given)
+            self._timed("survey", self._survey)
+            self._timed("shrink", self._shrink)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        verdicts = [self._verdict(record, known) for record in self.survey.records.values()]
+        verdicts += [unsupported(invariant, missing) for invariant, missing in self.selected.unsupported]
+        return Result(
+            profile=self.profile,
+            adapter=self.session.name,
+            adapter_version=self.session.version,
+            seed=self.options.seed,
+            clusters=self.survey.clusters,
+            manifests=tuple(given.name for given in self.options.given),
+            verdicts=tuple(verdicts),
+            stopped=self.survey.stopped,
+            interrupted=self.interrupted,
+            false_alarm=FALSE_ALARM,
+            seconds=self.seconds,
+        )
+
+    def _timed(self, phase: str, action: Callable[[], Verdicts]) -> Verdicts:
+        started = time.perf_counter()
+        try:
+            return action()
+        finally:
+            self.seconds[phase] = time.perf_counter() - started
+
+    def _found(self, record: Record) -> None:
+        """Keep what was found at once: a run can be ended at any moment."""
+        self._store(record)
+        self.options.listener.failed(record)
+
+    def _store(self, record: Record) -> str:
+        if self.options.folder is None or record.failure is None:
+            return ""
+        failure = record.failure
+        made = reproducer.Reproducer(
+            invariant=record.invariant.id,
+            requirement=failure.requirement,
+            example=reproducer.relevant(failure.example, record.invariant.area),
+            expected=failure.expected,
+            got=failure.got,
+            question=failure.question,
+            because=failure.because,
+            adapter=self.session.name,
+        )
+        return str(reproducer.store(made, self.options.folder))
+
+    def _replay_known(self) -> Verdicts:
+        """Judge the input of each known deviation: it has to fail still, or it is fixed."""
+        verdicts: Verdicts = {}
+        for entry in self.profile.known_deviations:
+            record = self.survey.records.get(entry.invariant)
+            if record is None:
+                continue
+            stored = reproducer.load(entry.input)
+            try:
+                failure = judge(self.session, record.invariant, stored.example, alpha=self.survey.alpha)
+            except AdapterFailure as error:
+                self.survey.stopped = f"the adapter did not start again: {error.message}"
+                break
+            verdicts[entry.invariant] = (
+                Verdict(
+                    record.invariant,
+                    Outcome.FIXED_DEVIATION,
+                    detail=f"passes now: delete the entry at {entry.where}",
+                    known=entry,
+                )
+                if failure is None
+                else Verdict(
+                    record.invariant,
+                    Outcome.KNOWN_DEVIATION,
+                    detail=entry.reason,
+                    failure=failure,
+                    known=entry,
+                )
+            )
+        return verdicts
+
+    def _judge_given(self) -> Verdicts:
+        for given in self.options.given:
+            self.survey.judge_all(given.example, source=given.name)
+        return {}
+
+    def _survey(self) -> Verdicts:
+        count = self.profile.budget.clusters if self.options.clusters is None else self.options.clusters
+        self.options.listener.phase("judging clusters", count)
+        if not self.survey.stopped:
+            self.survey.generate(self.strategy, examples=count, seed_value=self.options.seed)
+        return {}
+
+    def _shrink(self) -> Verdicts:
+        failed = [record for record in self.survey.records.values() if record.failure is not None]
+        self.options.listener.phase("shrinking", len(failed))
+        for done, record in enumerate(failed, start=1):
+            self._shrink_one(record)
+            self._store(record)
+            self.options.listener.step(done)
+        return {}
+
+    def _shrink_one(self, record: Record) -> None:
+        assert record.failure is not None
+        shrinker = Shrinker(
+            self.session, record.invariant, self.survey.alpha, self.profile.budget.shrink_seconds
+        )
+        try:
+            if self.survey.stopped:
+                self.session.recover()
+            if record.first_failing is None:
+                record.failure = shrinker.reduce(record.failure)
+            else:
+                record.failure = shrinker.shrink(
+                    record.failure,
+                    strategy=self.strategy,
+                    seed_value=self.options.seed,
+                    prefix=self.survey.prefix[: record.first_failing],
+                )
+        except AdapterFailure as error:
+            self.notes[record.invariant.id] = f"not shrunk: {error.message}"
+        if shrinker.diverged:
+            self.notes[record.invariant.id] = "not shrunk: the second generation differed from the first"
+
+    def _verdict(self, record: Record, known: dict[str, Verdict]) -> Verdict:
+        verdict = of_record(
+            record, minimum_inputs=self.profile.budget.minimum_inputs, stopped=self.survey.stopped
+        )
+        if record.failure is not None:
+            verdict = evolve(verdict, reproducer=self._store(record))
+            note = self.notes.get(record.invariant.id)
+            if note:
+                verdict = evolve(verdict, detail="; ".join(filter(None, (verdict.detail, note))))
+        before = known.get(record.invariant.id)
+        if before is None:
+            return verdict
+        assert before.known is not None
+        if before.outcome is Outcome.FIXED_DEVIATION:
+            # A new failure of the same invariant is reported as such; else the line has to go.
+            return verdict if record.failure is not None else evolve(verdict, **_taken_from(before))
+        if record.failure is None or _same_input(record, before.known):
+            return evolve(verdict, **_taken_from(before), failure=before.failure)
+        return verdict
+
+
+Verdicts = dict[str, Verdict]
+
+
+def _taken_from(before: Verdict) -> dict[str, object]:
+    return {"outcome": before.outcome, "detail": before.detail, "known": before.known}
+
+
+def _same_input(record: Record, entry: KnownDeviation) -> bool:
+    assert record.failure is not None
+    found = reproducer.relevant(record.failure.example, record.invariant.area)
+    return found == reproducer.load(entry.input).example

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the smallest example that breaks one invariant.
+
+The survey's generation is run again with the same seed and strategy, so that its
+inputs are the same; this time the failure is raised and Hypothesis shrinks it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from attrs import define, field
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+from conformance.outcomes import AdapterFailure, Outcome
+from conformance.adapters.session import Session
+from conformance.engine.records import Failure
+from conformance.engine.reduce import objects, reduce
+from conformance.engine.survey import StopSurvey
+from conformance.example import Example
+from conformance.invariants.base import Case, Deviation, Invariant
+
+# Each of these costs a whole time-out or a new process, so a few attempts must do.
+_DEAR = frozenset({Outcome.HANG})
+_DEAR_ATTEMPTS = 8
+
+
+class _Broken(Exception):
+    """Tells Hypothesis that the example fails; always the same place, so one failure to shrink."""
+
+
+@define
+class Shrinker:
+    """Judges one invariant again and again; remembers every failing example."""
+
+    session: Session
+    invariant: Invariant
+    alpha: float
+    seconds: float
+    failures: dict[Example, Failure] = field(factory=dict)
+    diverged: bool = False
+    _deadline: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.seconds
+
+    def fails(self, example: Example) -> bool:
+        """Whether the invariant fails on `example`; known failures are not judged again."""
+        if example in self.failures:
+            return True
+        if time.monotonic() > self._deadline:
+            return False
+        failure = judge(self.session, self.invariant, example, alpha=self.alpha)
+        if failure is None:
+            return False
+        self.failures[example] = failure
+        return True
+
+    def shrink(
+        self,
+        first: Failure,
+        *,
+        strategy: st.SearchStrategy[Example],
+        seed_value: int,
+        prefix: Sequence[int],
+    ) -> Failure:
+        """The smallest failure found, starting from the survey's generated `first`.
+
+        `prefix` are the hashes of the survey's examples up to `first`; `diverged`
+        tells afterwards whether the second generation was another one.
+        """
+        self.failures[first.example] = first
+        if first.outcome in _DEAR:
+            return self.reduce(first, attempts=_DEAR_ATTEMPTS)
+        seen = 0
+        last = first
+
+        @seed(seed_value)
+        @settings(
+            # One more than the survey took, so that the failing example is reached.
+            max_examples=max(len(prefix) + 1, 2),
+            phases=[Phase.generate, Phase.shrink],
+            database=None,
+            deadline=None,
+            # The time that an adapter takes is bounded by its own limits.
+            suppress_health_check=[HealthCheck.too_slow],
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        @given(strategy)
+        def body(example: Example) -> None:
+            nonlocal seen, last
+            if len(self.failures) == 1 and seen < len(prefix):
+                if hash(example) != prefix[seen]:
+                    self.diverged = True
+                    raise StopSurvey
+                seen += 1
+            if self.fails(example):
+                last = self.failures[example]
+                raise _Broken
+
+        try:
+            body()
+        except (_Broken, StopSurvey):
+            pass
+        except Flaky:
+            # An implementation that answers differently on the same example: what
+            # was seen stands, and the smallest of it is reported.
+            last = min(self.failures.values(), key=lambda failure: objects(failure.example))
+        return self.reduce(last)
+
+    def reduce(self, failure: Failure, *, attempts: int = 200) -> Failure:
+        """The failure on the smallest example that is left when objects are taken away."""
+        self.failures[failure.example] = failure
+        return self.failures[reduce(failure.example, self.fails, attempts=attempts)]
+
+
+def judge(session: Session, invariant: Invariant, example: Example, *, alpha: float) -> Failure | None:
+    """Judge one example by one invariant; a broken adapter is started again."""
+    try:
+        invariant.check(Case(example, session, alpha))
+    except Deviation as error:
+        return Failure.of(error, example, invariant)
+    except AdapterFailure as error:
+        failure = Failure.of(error, example, invariant)
+        session.recover()
+        return failure
+    return None

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The survey: each example is applied once and judged by every invariant.
+
+Generation is the limit of speed, so one generated example serves all invariants;
+nothing is shrunk here.  What failed is shrunk afterwards, one by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import define, field
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from conformance.outcomes import AdapterFailure
+from conformance.adapters.session import Session
+from conformance.engine.records import Failure, Record
+from conformance.example import Example
+from conformance.invariants.base import Case, Deviation, Invariant, Kind, Tally
+
+FALSE_ALARM = 1e-6
+"""The probability that a whole run accuses a correct implementation of an uneven choice."""
+
+MOST_ADAPTER_FAILURES = 3
+"""After so many crashes, hangs and broken answers the survey stops."""
+
+
+class StopSurvey(BaseException):
+    """Ends a survey early; not an `Exception`, so that Hypothesis lets it through."""
+
+
+@define
+class Survey:
+    """Judges examples one after the other and keeps the records.
+
+    `metamorphic_per_example` bounds the cost of invariants that apply a second
+    cluster: they take turns.  A statistical invariant is judged on at most
+    `statistical_examples` examples, over which its share of the false-alarm
+    probability is spread.
+    """
+
+    session: Session
+    invariants: Sequence[Invariant]
+    metamorphic_per_example: int
+    statistical_examples: int
+    on_example: Callable[[int], None] = lambda _: None
+    on_failure: Callable[[Record], None] = lambda _: None
+    clusters: int = 0
+    adapter_failures: int = 0
+    stopped: str | None = None
+    prefix: list[int] = field(factory=list)
+    """Hashes of the generated examples in order, to check that a shrink sees the same."""
+    records: dict[str, Record] = field(init=False)
+    _plain: list[Record] = field(init=False)
+    _turns: list[Record] = field(init=False)
+    _statistical: list[Record] = field(init=False)
+    _turn: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self.records = {invariant.id: Record(invariant) for invariant in self.invariants}
+        every = list(self.records.values())
+        self._turns = [record for record in every if record.invariant.kind is Kind.METAMORPHIC]
+        self._statistical = [record for record in every if record.invariant.kind is Kind.STATISTICAL]
+        self._plain = [
+            record
+            for record in every
+            if record.invariant.kind not in (Kind.METAMORPHIC, Kind.STATISTICAL)
+        ]
+
+    @property
+    def alpha(self) -> float:
+        """What one statistical check may add to the run's false-alarm probability."""
+        return alpha(len(self._statistical), self.statistical_examples)
+
+    def judge_all(self, example: Example, *, source: str) -> None:
+        """Judge an example that was given, by every invariant."""
+        self._judge(example, list(self.records.values()), source=source)
+
+    def generate(self, strategy: st.SearchStrategy[Example], *, examples: int, seed_value: int) -> None:
+        """Judge `examples` generated examples."""
+        if examples <= 0:
+            return
+
+        @seed(seed_value)
+        @settings(
+            max_examples=examples,
+            phases=[Phase.generate],
+            database=None,
+            deadline=None,
+            # An adapter may take as long as its profile allows; that is no fault
+            # of the generation that this check is about.
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        @given(strategy)
+        def body(example: Example) -> None:
+            self.clusters += 1
+            self.prefix.append(hash(example))
+            self._judge(example, self._plain + self._next_turns() + self._open_statistical())
+            self.on_example(self.clusters)
+            if self.stopped:
+                raise StopSurvey
+
+        try:
+            body()
+        except StopSurvey:
+            return
+
+    def _next_turns(self) -> list[Record]:
+        turns = [record for record in self._turns if record.failure is None]
+        count = min(self.metamorphic_per_example, len(turns))
+        chosen = [turns[(self._turn + step) % len(turns)] for step in range(count)]
+        self._turn += count
+        return chosen
+
+    def _open_statistical(self) -> list[Record]:
+        return [record for record in self._statistical if record.inputs < self.statistical_examples]
+
+    def _judge(self, example: Example, records: Iterable[Record], *, source: str = "") -> None:
+        case = Case(example, self.session, self.alpha)
+        for record in records:
+            if record.failure is not None or self.stopped:
+                continue
+            tally = case.tally = Tally()
+            started = time.perf_counter()
+            try:
+                record.invariant.check(case)
+            except Deviation as error:
+                self._failed(record, error, example, source)
+            except AdapterFailure as error:
+                self._failed(record, error, example, source)
+                # What was remembered of this example may be half an answer.
+                case = Case(example, self.session, self.alpha)
+                self._recover()
+            finally:
+                record.seconds += time.perf_counter() - started
+                record.add(tally.comparisons, tally.classes)
+
+    def _failed(self, record: Record, error: Exception, example: Example, source: str) -> None:
+        record.failure = Failure.of(error, example, record.invariant)
+        if source:
+            record.source = source
+        else:
+            record.first_failing = self.clusters
+        self.on_failure(record)
+
+    def _recover(self) -> None:
+        self.adapter_failures += 1
+        if self.adapter_failures >= MOST_ADAPTER_FAILURES:
+            self.stopped = f"the adapter failed {self.adapter_failures} times"
+            return
+        try:
+            self.session.recover()
+        except AdapterFailure as error:
+            self.stopped = f"the adapter did not start again: {error.message}"
+
+
+def alpha(invariants: int, examples: int) -> float:
+    """The false-alarm probability of one statistical check, so that a run keeps to its own."""
+    return FALSE_ALARM / max(1, invariants * examples)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is generated and judged at once: a cluster and the inputs that need no cluster."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from reference.objects import Cluster
+from reference.questions import ApiSession, Selection
+
+
+@frozen
+class Example:
+    """One generated input.
+
+    `selections` are judged in the area `selectors`, `sessions` in `ports`; all
+    other areas look at `cluster`.
+    """
+
+    cluster: Cluster = Cluster()
+    selections: tuple[Selection, ...] = ()
+    sessions: tuple[ApiSession, ...] = ()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From options to a result: what the command and the pytest plugin both do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from conformance import report
+from conformance.adapters.loading import load_adapter
+from conformance.engine.result import Result
+from conformance.engine.run import Given, Listener, Options, run
+from conformance.errors import UsageError
+from conformance.example import Example
+from conformance.manifests import load as load_manifests
+from conformance.options import Settings
+from conformance.outcomes import AdapterFailure
+from conformance.profiles import Profile, load_profile
+
+
+@frozen
+class Prepared:
+    """A run whose options were found to be good."""
+
+    settings: Settings
+    profile: Profile
+    seed: int
+    given: tuple[Given, ...]
+    report: Path | None
+    folder: Path | None
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Check every option and read every file before anything is started."""
+    paths = [Path(name) for name in settings.many("manifests")]
+    given: tuple[Given, ...] = ()
+    if paths:
+        loaded = load_manifests(paths)
+        given = (Given(", ".join(map(str, paths)), Example(cluster=loaded.cluster)),)
+    report_path = Path(settings["report"]) if settings["report"] else None
+    if report_path is not None and report_path.suffix not in (".json", ".yaml", ".yml"):
+        raise UsageError(
+            f"the report's format follows from its name, and {report_path.suffix or 'no suffix'!r} is none",
+            where="option report",
+            hint="end it in .yaml or .json",
+        )
+    return Prepared(
+        settings=settings,
+        profile=load_profile(settings["profile"]),
+        seed=settings.seed(lambda: secrets.randbelow(2**32)),
+        given=given,
+        report=report_path,
+        folder=Path(settings["deviations"]) if settings["deviations"] else None,
+    )
+
+
+def perform(
+    prepared: Prepared, *, listener: Listener | None = None, only: Collection[str] | None = None
+) -> Result:
+    """Start the adapter, judge it, end it, and store the report.
+
+    An adapter that does not start, or that has nothing to judge, is a UsageError.
+    """
+    settings = prepared.settings
+    wanted = only if only is not None else settings.many("invariant") or None
+    try:
+        session = load_adapter(settings["adapter"], timeouts=prepared.profile.timeouts)
+    except AdapterFailure as error:
+        raise UsageError(f"the adapter did not start: {error.message}", where=settings["adapter"]) from error
+    with session:
+        result = run(
+            session,
+            prepared.profile,
+            Options(
+                seed=prepared.seed,
+                clusters=settings.clusters,
+                given=prepared.given,
+                only=wanted,
+                folder=prepared.folder,
+                listener=listener or Listener(),
+            ),
+        )
+    result = evolve(result, seconds={**result.seconds, "total": sum(result.seconds.values())})
+    if prepared.report is not None:
+        report.store(result, prepared.report)
+    return result

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters: every one is a state that a real API server could hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+from conformance.strategies import nodes, pods, pools, services, slices
+from reference.endpoints import with_managed_slices
+from reference.frozenmap import FrozenMap
+from reference.objects import (
+    SERVICE_NAME_LABEL,
+    Cluster,
+    ClusterSettings,
+    Endpoint,
+    EndpointConditions,
+    EndpointPort,
+    EndpointSlice,
+    Namespace,
+    ObjectMeta,
+)
+
+_DEFAULT_SETTINGS = ClusterSettings()
+SETTINGS = (
+    _DEFAULT_SETTINGS,
+    ClusterSettings(cluster_domain="corp.example.org"),  # three labels change the search order
+    ClusterSettings(cluster_domain="k8s"),
+)
+
+# The settings; whether `default/kubernetes` is there; whether an unused namespace is.
+_SURROUNDINGS = pools.choices(SETTINGS, (False, True), (False, True))
+
+
+@frozen(kw_only=True)
+class Limits:
+    """How large generated clusters get; each is a maximum of one collection."""
+
+    services: int = 4
+    pods: int = 5
+    nodes: int = 3
+    slices: int = 2
+    endpoints_per_slice: int = 3
+
+
+def _sized(element: st.SearchStrategy[Any], *, most: int, minimum: int = 0) -> st.SearchStrategy[Any]:
+    """Lists whose minimum size is drawn evenly: found early, and still shrunk to nothing.
+
+    `st.lists` alone keeps collections small, so that a bug which needs three of
+    something is found late; counting first and looping shrinks badly.
+    """
+    return st.integers(minimum, most).flatmap(
+        lambda least: st.lists(element, min_size=least, max_size=most)
+    )
+
+
+_NAMESPACES = {
+    name: Namespace(
+        ObjectMeta(
+            name=name, uid=f"namespace-{name}", labels=FrozenMap({"kubernetes.io/metadata.name": name})
+        )
+    )
+    for name in pools.NAMESPACES
+}
+
+_API_SERVER_SLICE = EndpointSlice(
+    metadata=ObjectMeta(
+        name="kubernetes",
+        namespace="default",
+        uid="slice-kubernetes",
+        labels=FrozenMap({SERVICE_NAME_LABEL: "kubernetes"}),
+    ),
+    address_type="IPv4",
+    endpoints=(Endpoint(("192.168.0.5",), EndpointConditions(ready=True)),),
+    ports=(EndpointPort("https", 6443, "TCP"),),
+)
+
+
+def clusters(limits: Limits | None = None) -> st.SearchStrategy[Cluster]:
+    """Clusters within `limits`, fully defaulted and allocated, IPv4."""
+    limits = limits or Limits()
+    return st.builds(
+        _build,
+        st.sampled_from(_SURROUNDINGS),
+        st.lists(st.sampled_from(pools.ZONES), min_size=1, max_size=limits.nodes),
+        _sized(pods.pod_choices(), most=limits.pods),
+        _sized(services.service_choices(), most=limits.services),
+        st.lists(
+            slices.slice_choices(max_endpoints=limits.endpoints_per_slice), max_size=limits.slices
+        ),
+    )
+
+
+def _build(
+    surroundings: tuple[Any, ...],
+    zones: list[str | None],
+    pod_choices: list[pods.Choice],
+    service_choices: list[services.Choice],
+    slice_choices: list[slices.Choice],
+) -> Cluster:
+    settings, with_kubernetes, with_unused_namespace = surroundings
+    made_pods = tuple(pods.build(index, choice, nodes=len(zones)) for index, choice in enumerate(pod_choices))
+    taken: set[tuple[str, str]] = set()
+    made_services = [
+        services.build(index, choice, taken=taken) for index, choice in enumerate(service_choices)
+    ]
+    # Slices by hand go to Services without a selector, one after the other; where
+    # there is none, to any Service, whose endpoints are then the union of both.
+    owners = [
+        service
+        for service in made_services
+        if service.spec.selector is None and service.spec.type != "ExternalName"
+    ] or [service for service in made_services if service.spec.type != "ExternalName"]
+    made_slices = tuple(
+        slices.build(index, choice, service=owners[index // 2 % len(owners)], nodes=len(zones))
+        for index, choice in enumerate(slice_choices if owners else ())
+    )
+    if with_kubernetes:
+        made_services.append(services.kubernetes_service())
+        made_slices = (*made_slices, _API_SERVER_SLICE)
+    used = {item.metadata.namespace for item in (*made_pods, *made_services)}
+    return with_managed_slices(
+        Cluster(
+            settings=settings,
+            namespaces=tuple(
+                namespace
+                for name, namespace in _NAMESPACES.items()
+                if name == "default" or with_unused_namespace or name in used
+            ),
+            nodes=nodes.build_all(zones),
+            config_maps=pods.config_maps(made_pods),
+            pods=made_pods,
+            services=tuple(made_services),
+            endpoint_slices=made_slices,
+        )
+    )

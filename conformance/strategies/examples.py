@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole examples: a cluster and, where their areas are judged, selections and API sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from hypothesis import strategies as st
+
+from conformance.areas import Area
+from conformance.example import Example
+from conformance.strategies.clusters import Limits, clusters
+from conformance.strategies.ports import sessions
+from conformance.strategies.selectors import selections
+from reference.objects import Cluster
+
+_NEED_A_CLUSTER = frozenset({Area.ENDPOINTS, Area.ROUTING, Area.DNS, Area.ENVIRONMENT, Area.CROSS})
+
+
+def examples(
+    *,
+    areas: AbstractSet[Area] = frozenset(Area),
+    limits: Limits | None = None,
+    most_selections: int = 3,
+    most_requests: int = 5,
+) -> st.SearchStrategy[Example]:
+    """Examples for `areas`; nothing is drawn for an area that is not judged."""
+    return st.builds(
+        Example,
+        clusters(limits) if areas & _NEED_A_CLUSTER else st.just(Cluster()),
+        selections(max_size=most_selections) if Area.SELECTORS in areas else st.just(()),
+        sessions(max_requests=most_requests) if Area.PORTS in areas else st.just(()),
+    )

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods: three choices each (what it is, what state it is in, what its containers are)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+from conformance.strategies import pools
+from conformance.strategies.nodes import node_ip
+from reference.frozenmap import FrozenMap
+from reference.objects import (
+    ConfigMap,
+    ConfigMapEnvSource,
+    ConfigMapKeySelector,
+    Container,
+    ContainerPort,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
+    EnvFromSource,
+    EnvVar,
+    EnvVarSource,
+    ObjectMeta,
+    Pod,
+    PodCondition,
+    PodDNSConfig,
+    PodDNSConfigOption,
+    PodIP,
+    PodSpec,
+    PodStatus,
+)
+
+
+@frozen
+class State:
+    """A pod's phase, Ready condition (None: there is none), deletion and address."""
+
+    phase: str = "Running"
+    ready: str | None = "True"
+    terminating: bool = False
+    has_ip: bool = True
+
+
+STATES = (
+    State(),
+    State(ready="False"),
+    State(terminating=True),
+    State(ready="False", terminating=True),
+    State(phase="Pending", ready="False", has_ip=False),
+    State(phase="Succeeded", ready="False"),
+    State(phase="Failed", ready="True"),  # evicted, with a condition that nobody took back
+    State(ready=None),
+    State(ready="Unknown"),
+    State(phase="Pending", ready="False"),
+)
+
+CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
+    ((Container("main", ports=(ContainerPort(8080, "http"),)),), ()),
+    ((Container("main"),), ()),
+    (
+        (
+            Container(
+                "main",
+                ports=(
+                    ContainerPort(8081, "http", "TCP"),
+                    ContainerPort(5353, "dns", "UDP"),
+                    ContainerPort(9090, "metrics"),
+                ),
+            ),
+        ),
+        (),
+    ),
+    (
+        (
+            Container("main", ports=(ContainerPort(8080, "http", "UDP"), ContainerPort(7000))),
+            Container("second", ports=(ContainerPort(8082, "http"), ContainerPort(8443, "https"))),
+        ),
+        (),
+    ),
+    (
+        (Container("main", ports=(ContainerPort(9090, "metrics"),)),),
+        (
+            Container("setup", ports=(ContainerPort(1111, "http"),)),
+            Container("sidecar", ports=(ContainerPort(8083, "http"),), restart_policy="Always"),
+        ),
+    ),
+)
+
+VARIABLES: tuple[tuple[tuple[EnvVar, ...], tuple[EnvFromSource, ...]], ...] = (
+    ((), ()),
+    ((EnvVar("WEB_SERVICE_HOST", "mine"), EnvVar("URL", "http://$(WEB_SERVICE_HOST):$(WEB_SERVICE_PORT)")), ()),
+    ((EnvVar("KUBERNETES_SERVICE_HOST", ""), EnvVar("A", "$$(B) $(B) $(KUBERNETES_SERVICE_PORT)")), ()),
+    ((), (EnvFromSource(config_map_ref=ConfigMapEnvSource("settings")),)),
+    (
+        (EnvVar("WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "PORT", optional=True))),),
+        (EnvFromSource("WEB_", ConfigMapEnvSource("absent", optional=True)),),
+    ),
+    (
+        (EnvVar("WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "NONE", optional=True))),),
+        (EnvFromSource("WEB_SERVICE_", ConfigMapEnvSource("settings")),),
+    ),
+)
+
+DNS: tuple[tuple[str, str, bool, str, PodDNSConfig | None], ...] = (
+    # hostname, subdomain, hostNetwork, dnsPolicy, dnsConfig
+    ("", "", False, "ClusterFirst", None),
+    ("pod-0", "web", False, "ClusterFirst", None),
+    ("", "web", False, "ClusterFirst", PodDNSConfig(options=(PodDNSConfigOption("ndots", "2"),))),
+    ("pod-0", "db-1", False, "Default", PodDNSConfig(searches=("example.com",))),
+    ("", "", True, "ClusterFirst", None),
+    (
+        "pod-1",
+        "web",
+        True,
+        "ClusterFirstWithHostNet",
+        PodDNSConfig(nameservers=("192.0.2.53",), searches=("shop.svc.cluster.local",)),
+    ),
+    ("", "", False, "None", PodDNSConfig(nameservers=("192.0.2.53",), searches=("cluster.local",))),
+)
+
+_PLACES = pools.choices(pools.NAMESPACES, pools.LABELS, tuple(range(len(pools.NODE_NAMES))))
+_CONDITIONS = pools.choices(STATES, (25, 15, 5, 20), (True, False))
+_CONTENTS = pools.choices(CONTAINERS, VARIABLES, DNS)
+
+Choice = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
+
+
+def pod_choices() -> st.SearchStrategy[Choice]:
+    """The three choices that make a pod."""
+    return st.tuples(st.sampled_from(_PLACES), st.sampled_from(_CONDITIONS), st.sampled_from(_CONTENTS))
+
+
+def build(index: int, choice: Choice, *, nodes: int) -> Pod:
+    """The pod at `index` on one of the first `nodes` nodes."""
+    (namespace, labels, place), (state, started_at, links), (containers, variables, dns) = choice
+    hostname, subdomain, host_network, dns_policy, dns_config = dns
+    node = place % nodes
+    ip = node_ip(node) if host_network else f"10.244.{node}.{index + 2}"
+    regular, init = containers
+    env, env_from = variables
+    if env or env_from:
+        first = regular[0]
+        regular = (
+            Container(first.name, first.image, first.ports, env, env_from, first.restart_policy),
+            *regular[1:],
+        )
+    started = () if state.phase == "Pending" else regular
+    return Pod(
+        metadata=ObjectMeta(
+            name=f"pod-{index}",
+            namespace=namespace,
+            uid=f"pod-{index}",
+            labels=labels,
+            creation_timestamp=1,
+            deletion_timestamp=100 if state.terminating else None,
+        ),
+        spec=PodSpec(
+            containers=regular,
+            init_containers=init,
+            node_name=pools.NODE_NAMES[node],
+            host_network=host_network,
+            hostname=hostname,
+            subdomain=subdomain,
+            enable_service_links=links,
+            dns_policy=dns_policy,
+            dns_config=dns_config,
+        ),
+        status=PodStatus(
+            phase=state.phase,
+            pod_ip=ip if state.has_ip else "",
+            pod_ips=(PodIP(ip),) if state.has_ip else (),
+            conditions=() if state.ready is None else (PodCondition("Ready", state.ready),),
+            container_statuses=tuple(
+                ContainerStatus(container.name, ContainerState(ContainerStateRunning(started_at)))
+                for container in started
+            ),
+        ),
+    )
+
+
+SETTINGS_DATA = FrozenMap({"PORT": "from-settings", "WEB_SERVICE_HOST": "settings-host", "HOST": "$(PORT)"})
+
+
+def config_maps(pods: tuple[Pod, ...]) -> tuple[ConfigMap, ...]:
+    """The ConfigMap `settings` of each namespace whose pods refer to it."""
+    namespaces = dict.fromkeys(
+        pod.metadata.namespace
+        for pod in pods
+        for container in pod.spec.containers
+        if container.env_from or any(variable.value_from for variable in container.env)
+    )
+    return tuple(
+        ConfigMap(ObjectMeta(name="settings", namespace=namespace, creation_timestamp=1), SETTINGS_DATA)
+        for namespace in namespaces
+    )

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services as the API server stores them: fully defaulted and allocated, four choices each."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.strategies import pools
+from reference.frozenmap import EMPTY, FrozenMap
+from reference.objects import (
+    CLUSTER_IP_NONE,
+    SERVICE_PROXY_NAME_LABEL,
+    ClientIPConfig,
+    Labels,
+    LoadBalancerIngress,
+    LoadBalancerStatus,
+    ObjectMeta,
+    Service,
+    ServicePort,
+    ServiceSpec,
+    ServiceStatus,
+    SessionAffinityConfig,
+)
+
+
+class Shape(Enum):
+    """What kind of Service, as a user would say it."""
+
+    CLUSTER_IP = "cluster IP"
+    NODE_PORT = "node port"
+    LOAD_BALANCER = "load balancer"
+    HEADLESS = "headless"
+    EXTERNAL_IP = "external IP"
+    EXTERNAL_NAME = "external name"
+    LOAD_BALANCER_PENDING = "pending load balancer"
+    LOAD_BALANCER_TWO_IPS = "load balancer with two addresses"
+    LOAD_BALANCER_PROXY = "load balancer in proxy mode"
+    LOAD_BALANCER_HOSTNAME = "load balancer with a host name"
+    LOAD_BALANCER_WITHOUT_NODE_PORTS = "load balancer without node ports"
+    HEADLESS_WITHOUT_PORTS = "headless without ports"
+    EXTERNAL_NAME_IN_ZONE = "external name of another Service"
+    EXTERNAL_NAME_ADDRESS = "external name that is an address"
+    NODE_PORT_AND_EXTERNAL_IP = "node port and external IP"
+
+
+_LOAD_BALANCERS = frozenset(
+    {
+        Shape.LOAD_BALANCER,
+        Shape.LOAD_BALANCER_PENDING,
+        Shape.LOAD_BALANCER_TWO_IPS,
+        Shape.LOAD_BALANCER_PROXY,
+        Shape.LOAD_BALANCER_HOSTNAME,
+        Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS,
+    }
+)
+_HEADLESS = frozenset({Shape.HEADLESS, Shape.HEADLESS_WITHOUT_PORTS})
+_EXTERNAL_NAMES = {
+    Shape.EXTERNAL_NAME: "my.database.example.com",
+    Shape.EXTERNAL_NAME_IN_ZONE: "web.shop.svc.cluster.local",
+    Shape.EXTERNAL_NAME_ADDRESS: "192.0.2.80",
+}
+_NODE_PORTS = (_LOAD_BALANCERS | {Shape.NODE_PORT, Shape.NODE_PORT_AND_EXTERNAL_IP}) - {
+    Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS
+}
+_EXTERNAL_IPS = frozenset({Shape.EXTERNAL_IP, Shape.NODE_PORT_AND_EXTERNAL_IP})
+
+PORTS: tuple[tuple[ServicePort, ...], ...] = (
+    (ServicePort(80, "", "TCP", 8080),),
+    (ServicePort(80, "http", "TCP", "http"),),
+    (ServicePort(80, "http", "TCP", 8080), ServicePort(443, "https", "TCP", "https")),
+    (ServicePort(53, "dns", "UDP", 5353), ServicePort(53, "dns-tcp", "TCP", 53)),
+    (ServicePort(80, "", "TCP", 80),),
+    (ServicePort(9090, "metrics", "TCP", "metrics"), ServicePort(80, "http", "TCP", "http")),
+    (ServicePort(5000, "", "SCTP", 5000),),
+    (ServicePort(53, "dns", "UDP", "dns"),),
+    (ServicePort(80, "http", "TCP", 8080, app_protocol="http"), ServicePort(81, "tcp-81", "TCP", 8080)),
+)
+
+SOURCE_RANGES: tuple[tuple[str, ...], ...] = (
+    (),
+    ("203.0.113.0/24", "10.244.0.0/16"),
+    ("198.51.100.0/24",),
+    ("192.168.0.0/24", "203.0.113.7/32"),
+    ("0.0.0.0/0",),
+)
+
+_IDENTITIES = pools.choices(pools.NAMESPACES, tuple(range(len(pools.SERVICE_NAMES))), (10, 20, 30))
+_SHAPES = pools.choices(tuple(Shape), pools.SELECTORS)
+_POLICIES = pools.choices(
+    ("Cluster", "Local"),  # internalTrafficPolicy
+    ("Cluster", "Local"),  # externalTrafficPolicy
+    (None, 10800, 60),  # ClientIP affinity and its time-out
+    (False, True),  # publishNotReadyAddresses
+)
+_DETAILS = pools.choices(
+    PORTS,
+    SOURCE_RANGES,
+    (EMPTY, FrozenMap({"team": "a"}), FrozenMap({SERVICE_PROXY_NAME_LABEL: "other"})),
+    (None, "PreferSameZone", "PreferSameNode"),
+)
+
+Choice = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
+
+
+def service_choices() -> st.SearchStrategy[Choice]:
+    """The four choices that make a Service."""
+    return st.tuples(
+        st.sampled_from(_IDENTITIES),
+        st.sampled_from(_SHAPES),
+        st.sampled_from(_POLICIES),
+        st.sampled_from(_DETAILS),
+    )
+
+
+def service_name(namespace: str, wanted: int, taken: set[tuple[str, str]]) -> str:
+    """The wanted name of the pool, or the next one that is free in `namespace`."""
+    names = pools.SERVICE_NAMES
+    for step in range(len(names)):
+        name = names[(wanted + step) % len(names)]
+        if (namespace, name) not in taken and (namespace, name) != ("default", "kubernetes"):
+            return name
+    return f"extra-{len(taken)}"
+
+
+def build(index: int, choice: Choice, *, taken: set[tuple[str, str]]) -> Service:
+    """The Service at `index`; its name is added to `taken`."""
+    (namespace, wanted, created), (shape, selector), policies, (ports, ranges, labels, distribution) = choice
+    name = service_name(namespace, wanted, taken)
+    taken.add((namespace, name))
+    metadata = ObjectMeta(
+        name=name, namespace=namespace, uid=f"service-{index}", labels=labels, creation_timestamp=created
+    )
+    if shape in _EXTERNAL_NAMES:
+        spec = ServiceSpec(
+            type="ExternalName",
+            selector=selector,
+            ports=tuple(_with_node_port(port, 0) for port in ports),
+            external_name=_EXTERNAL_NAMES[shape],
+            session_affinity="None",
+        )
+        return Service(metadata, spec)
+    return Service(
+        metadata,
+        _spec(index, shape, selector, policies, ports, ranges, distribution),
+        ServiceStatus(LoadBalancerStatus(_ingress(index, shape))),
+    )
+
+
+def _spec(
+    index: int,
+    shape: Shape,
+    selector: Labels | None,
+    policies: tuple[Any, ...],
+    ports: tuple[ServicePort, ...],
+    ranges: tuple[str, ...],
+    distribution: str | None,
+) -> ServiceSpec:
+    internal, external, affinity, publish = policies
+    headless = shape in _HEADLESS
+    load_balancer = shape in _LOAD_BALANCERS
+    accessible = shape in _NODE_PORTS or shape in _EXTERNAL_IPS or load_balancer
+    cluster_ip = CLUSTER_IP_NONE if headless else f"10.96.0.{20 + index}"
+    if shape is Shape.HEADLESS_WITHOUT_PORTS:
+        ports = ()
+    return ServiceSpec(
+        type="LoadBalancer" if load_balancer else "NodePort" if shape in _NODE_PORTS else "ClusterIP",
+        selector=selector,
+        ports=tuple(
+            _with_node_port(port, 30100 + 10 * index + place if shape in _NODE_PORTS else 0)
+            for place, port in enumerate(ports)
+        ),
+        cluster_ip=cluster_ip,
+        cluster_ips=(cluster_ip,),
+        ip_families=("IPv4",),
+        ip_family_policy="SingleStack",
+        external_ips=(f"198.18.0.{20 + index}",) if shape in _EXTERNAL_IPS else (),
+        external_traffic_policy=external if accessible else "",
+        internal_traffic_policy=internal,
+        session_affinity="ClientIP" if affinity else "None",
+        session_affinity_config=SessionAffinityConfig(ClientIPConfig(affinity)) if affinity else None,
+        publish_not_ready_addresses=publish,
+        load_balancer_source_ranges=ranges if load_balancer else (),
+        allocate_load_balancer_node_ports=(
+            shape is not Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS if load_balancer else None
+        ),
+        health_check_node_port=30900 + index if load_balancer and external == "Local" else 0,
+        traffic_distribution=distribution,
+    )
+
+
+def _with_node_port(port: ServicePort, node_port: int) -> ServicePort:
+    if not node_port:
+        return port
+    return ServicePort(
+        port.port, port.name, port.protocol, port.target_port, node_port, port.app_protocol
+    )
+
+
+def _ingress(index: int, shape: Shape) -> tuple[LoadBalancerIngress, ...]:
+    first = f"198.19.0.{20 + index}"
+    if shape is Shape.LOAD_BALANCER_TWO_IPS:
+        return (
+            LoadBalancerIngress(first, ip_mode="VIP"),
+            LoadBalancerIngress(f"198.19.1.{20 + index}", ip_mode="VIP"),
+        )
+    if shape is Shape.LOAD_BALANCER_PROXY:
+        return (LoadBalancerIngress(first, ip_mode="Proxy"),)
+    if shape is Shape.LOAD_BALANCER_HOSTNAME:
+        return (LoadBalancerIngress(hostname="lb.example.com"),)
+    if shape in (Shape.LOAD_BALANCER, Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS):
+        return (LoadBalancerIngress(first, ip_mode="VIP"),)
+    return ()
+
+
+def kubernetes_service() -> Service:
+    """The Service of the API server itself, `default/kubernetes`."""
+    return Service(
+        ObjectMeta(name="kubernetes", namespace="default", uid="kubernetes", creation_timestamp=0),
+        ServiceSpec(
+            type="ClusterIP",
+            ports=(ServicePort(443, "https", "TCP", 6443),),
+            cluster_ip="10.96.0.1",
+            cluster_ips=("10.96.0.1",),
+            ip_families=("IPv4",),
+            ip_family_policy="SingleStack",
+            internal_traffic_policy="Cluster",
+            session_affinity="None",
+        ),
+    )

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hand-written EndpointSlices: endpoints in every combination of conditions, None included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.strategies import pools
+from reference.frozenmap import FrozenMap
+from reference.objects import (
+    HEADLESS_LABEL,
+    SERVICE_NAME_LABEL,
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForNode,
+    ForZone,
+    ObjectMeta,
+    Service,
+)
+
+CONDITIONS = (
+    EndpointConditions(True, True, False),
+    EndpointConditions(None, None, None),
+    EndpointConditions(False, True, True),
+    EndpointConditions(False, False, False),
+    EndpointConditions(False, None, True),
+    EndpointConditions(True, True, True),
+    EndpointConditions(False, False, True),
+    EndpointConditions(False, True, False),
+    EndpointConditions(False, None, None),
+    EndpointConditions(True, None, None),
+)
+
+_HINTS = (
+    None,
+    EndpointHints(for_zones=(ForZone("zone-a"),)),
+    EndpointHints(for_zones=(ForZone("zone-b"), ForZone("zone-a"))),
+    EndpointHints(for_zones=(ForZone("zone-b"),), for_nodes=(ForNode("node-b"),)),
+)
+
+_ENDPOINTS = pools.choices(CONDITIONS, (0, 1, None, 2), _HINTS, (None, "host-1", "host-2"))
+
+_PORTS = ("same", "number", "two", "wrong name", "wrong protocol", "none")
+_SLICES = pools.choices(_PORTS, (False, True))
+
+Choice = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
+
+
+def slice_choices(*, max_endpoints: int) -> st.SearchStrategy[Choice]:
+    """What makes a slice: its ports, and one choice for each endpoint."""
+    return st.tuples(
+        st.sampled_from(_SLICES), st.lists(st.sampled_from(_ENDPOINTS), min_size=1, max_size=max_endpoints)
+    )
+
+
+def build(index: int, choice: Choice, *, service: Service, nodes: int) -> EndpointSlice:
+    """The slice at `index`, written by hand for `service`."""
+    (ports, headless), endpoints = choice
+    labels = {SERVICE_NAME_LABEL: service.metadata.name}
+    if headless and index % 2:
+        labels[HEADLESS_LABEL] = ""
+    return EndpointSlice(
+        metadata=ObjectMeta(
+            name=f"{service.metadata.name}-by-hand-{index}",
+            namespace=service.metadata.namespace,
+            uid=f"slice-{index}",
+            labels=FrozenMap(labels),
+            creation_timestamp=1,
+        ),
+        address_type="IPv4",
+        endpoints=tuple(
+            _endpoint(place, fields, nodes=nodes) for place, fields in enumerate(endpoints)
+        ),
+        ports=_ports(ports, service),
+    )
+
+
+def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int) -> Endpoint:
+    conditions, node, hints, hostname = fields
+    on_node = None if node is None else node % nodes
+    return Endpoint(
+        # The address follows from the place in the list, so that slices of one
+        # Service overlap, as they do while endpoints move between slices.
+        addresses=(f"10.244.{on_node if on_node is not None else 9}.{100 + place}",),
+        conditions=conditions,
+        hostname=hostname,
+        node_name=None if on_node is None else pools.NODE_NAMES[on_node],
+        hints=hints,
+    )
+
+
+def _ports(kind: str, service: Service) -> tuple[EndpointPort, ...]:
+    ports = tuple(
+        EndpointPort(port.name, 8000 + place if isinstance(port.target_port, str) else port.target_port, port.protocol)
+        for place, port in enumerate(service.spec.ports)
+    )
+    if not ports or kind == "none":
+        return ()
+    first = ports[0]
+    if kind == "number":
+        return (EndpointPort(first.name, 9376, first.protocol), *ports[1:])
+    if kind == "two":
+        return (*ports, EndpointPort("another", 9377, "TCP"))
+    if kind == "wrong name":
+        return (EndpointPort("wrong", first.port, first.protocol), *ports[1:])
+    if kind == "wrong protocol":
+        return (EndpointPort(first.name, first.port, "UDP" if first.protocol == "TCP" else "TCP"), *ports[1:])
+    return ports

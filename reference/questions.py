@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The questions that an implementation is asked in each area, and its answers.
+
+The model answers the same questions, so an answer of an implementation and an
+answer of the model are values of one type.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from reference.frozenmap import EMPTY, FrozenMap
+from reference.objects import (
+    ClusterSettings,
+    EndpointSlice,
+    Labels,
+    LabelSelector,
+    NamespacedName,
+    PodDNSConfigOption,
+    Service,
+)
+
+__all__ = [
+    "Answer",
+    "ApiRequest",
+    "ApiResponse",
+    "ApiSession",
+    "Backend",
+    "Cause",
+    "Client",
+    "ClientKind",
+    "Connection",
+    "ContainerName",
+    "Decision",
+    "EndpointSlice",
+    "Environment",
+    "Flow",
+    "HealthCheck",
+    "HealthCheckAnswer",
+    "Matching",
+    "NamespacedName",
+    "Observation",
+    "Outcome",
+    "Query",
+    "Rcode",
+    "Record",
+    "ResolverConfig",
+    "Selection",
+    "SelectorForm",
+    "Verb",
+]
+
+
+# -- selectors ---------------------------------------------------------------
+
+
+class SelectorForm(Enum):
+    """Which of the three selector languages a selection is written in."""
+
+    SERVICE = "service"
+    """`spec.selector` of a Service: a map of equalities, None, or empty."""
+    LABEL_SELECTOR = "label-selector"
+    """A general LabelSelector object, or None."""
+    STRING = "string"
+    """The string form of the `labelSelector=` query parameter."""
+
+
+@frozen
+class Selection:
+    """Does `selector`, read as `form`, select an object with these labels?"""
+
+    form: SelectorForm
+    selector: Labels | LabelSelector | str | None
+    labels: Labels = EMPTY
+
+
+class Matching(Enum):
+    """The answer to a selection."""
+
+    MATCHES = "matches"
+    DOES_NOT_MATCH = "does-not-match"
+    INVALID = "invalid"
+    """The selector is malformed and has to be rejected."""
+
+
+# -- endpoints: NamespacedName of a Service -> tuple[EndpointSlice, ...] -------
+
+
+# -- routing -----------------------------------------------------------------
+
+
+class ClientKind(Enum):
+    """Where a connection comes from."""
+
+    POD = "pod"
+    NODE = "node"
+    """A process in a node's own network namespace."""
+    EXTERNAL = "external"
+    """Outside the cluster; its packets arrive at `node`."""
+
+
+@frozen
+class Client:
+    """The client of a flow.
+
+    `node` is the node on which the client runs; for an external client the node
+    at which its packets arrive (for a NodePort flow that is the addressed node).
+    `ip` is its source address.  `pod` names the pod of a pod client.
+    """
+
+    kind: ClientKind
+    node: str
+    ip: str
+    pod: NamespacedName | None = None
+
+
+@frozen
+class Flow:
+    """The first packet of a new flow: from `client` to `ip`:`port` over `protocol`."""
+
+    client: Client
+    ip: str
+    port: int
+    protocol: str = "TCP"
+
+
+class Outcome(Enum):
+    """What the first packet of a new flow meets (routing catalogue, section 0)."""
+
+    FORWARD = "forward"
+    REJECT = "reject"
+    DROP = "drop"
+    NOT_A_SERVICE = "not-a-service"
+
+
+@frozen(order=True)
+class Backend:
+    """An endpoint address and the endpoint's own port."""
+
+    ip: str
+    port: int
+
+
+@frozen
+class Decision:
+    """What an implementation does with a flow: the whole eligible set.
+
+    `masqueraded` holds those of `backends` that see a node's address instead of
+    the client's; None when the implementation cannot tell.  `rules` are the
+    requirement ids that decided; an implementation need not give any and they
+    are never compared.
+    """
+
+    outcome: Outcome
+    backends: frozenset[Backend] = frozenset()
+    masqueraded: frozenset[Backend] | None = None
+    rules: tuple[str, ...] = field(default=(), eq=False)
+
+
+@frozen
+class Connection:
+    """One connection to be made for real: `flow`, at `at` seconds on the cluster's clock.
+
+    Connections are asked in order of time; session affinity is kept between
+    those of one batch.  `source_port` differs between any two connections of a
+    batch that should be picked independently.
+    """
+
+    flow: Flow
+    at: int = 0
+    source_port: int = 0
+
+
+@frozen
+class Observation:
+    """What one connection met, and for a forwarded one who answered.
+
+    `source_ip` is the client address that the backend saw, None if unknown.
+    """
+
+    outcome: Outcome
+    backend: Backend | None = None
+    source_ip: str | None = None
+
+
+@frozen
+class HealthCheck:
+    """An HTTP request to the health check node port of a node, IPv4."""
+
+    node: str
+    port: int
+
+
+@frozen
+class HealthCheckAnswer:
+    """`status` is 0 when nothing listens there, else the HTTP status."""
+
+    status: int
+    local_endpoints: int | None = None
+    service: NamespacedName | None = None
+
+
+# -- dns ---------------------------------------------------------------------
+
+
+class Rcode(Enum):
+    """DNS response codes; NODATA is NOERROR with no answers."""
+
+    NOERROR = "NOERROR"
+    NXDOMAIN = "NXDOMAIN"
+    SERVFAIL = "SERVFAIL"
+    REFUSED = "REFUSED"
+
+
+@frozen
+class Query:
+    """A question to the cluster DNS server: a fully qualified name and a record type.
+
+    `name` has no trailing dot; `type` is A, AAAA, SRV, PTR, CNAME, TXT, ...
+    """
+
+    name: str
+    type: str
+
+
+@frozen(order=True)
+class Record:
+    """A resource record.
+
+    `data` is the text of the RDATA without trailing dots: an address for A and
+    AAAA, a name for CNAME and PTR, `priority weight port target` for SRV, the
+    joined strings for TXT.  `ttl` (seconds) is not compared.
+    """
+
+    name: str
+    type: str
+    data: str
+    ttl: int | None = field(default=None, eq=False, order=False)
+
+
+@frozen
+class Answer:
+    """The rcode and the answer section; the additional section is not modelled."""
+
+    rcode: Rcode
+    records: frozenset[Record] = frozenset()
+
+
+@frozen
+class ResolverConfig:
+    """What the node agent writes into a pod's resolv.conf."""
+
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[PodDNSConfigOption, ...] = ()
+
+
+# -- environment -------------------------------------------------------------
+
+
+@frozen
+class ContainerName:
+    """A container of a pod, as of the moment at which it was started."""
+
+    namespace: str
+    pod: str
+    container: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.pod}/{self.container}"
+
+
+@frozen
+class Environment:
+    """The variables of a container, or why it could not be created."""
+
+    variables: FrozenMap[str, str] = EMPTY
+    error: str | None = None
+
+
+# -- ports: the API server's part --------------------------------------------
+
+
+class Verb(Enum):
+    """What is done to a Service."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@frozen
+class ApiRequest:
+    """One request.  A deletion only looks at the name and the namespace."""
+
+    verb: Verb
+    service: Service
+
+
+@frozen
+class ApiSession:
+    """Requests in order, to an API server that holds no Services at the start."""
+
+    settings: ClusterSettings
+    requests: tuple[ApiRequest, ...]
+
+
+@frozen(order=True)
+class Cause:
+    """One reason of a rejection: the field path and the API's cause type.
+
+    `reason` is one of Required, Invalid, Duplicate, Forbidden, NotSupported,
+    TooMany, TooLong, Immutable.
+    """
+
+    field: str
+    reason: str
+
+
+@frozen
+class ApiResponse:
+    """HTTP status code, the stored Service if there is one, the causes if rejected."""
+
+    code: int
+    service: Service | None = None
+    causes: tuple[Cause, ...] = ()
