@@ -159,7 +159,7 @@ def requirements(ids: tuple[str, ...], *, coverage: bool, report: Path | None) -
     """List the requirements, all or those with these ids, or how each is covered."""
     from conformance.requirements import coverage_text, requirements_text
 
-    click.echo(coverage_text(ids, report=report) if coverage else requirements_text(ids))
+    click.echo(coverage_text(ids, report_path=report) if coverage else requirements_text(ids))
 
 
 if __name__ == "__main__":

@@ -45,14 +45,14 @@ class Limits:
     endpoints_per_slice: int = 3
 
 
-def _sized(element: st.SearchStrategy[Any], *, most: int, minimum: int = 0) -> st.SearchStrategy[Any]:
+def _sized(element: st.SearchStrategy[Any], *, most: int, least: int = 0) -> st.SearchStrategy[Any]:
     """Lists whose minimum size is drawn evenly: found early, and still shrunk to nothing.
 
     `st.lists` alone keeps collections small, so that a bug which needs three of
     something is found late; counting first and looping shrinks badly.
     """
-    return st.integers(minimum, most).flatmap(
-        lambda least: st.lists(element, min_size=least, max_size=most)
+    return st.integers(least, most).flatmap(
+        lambda minimum: st.lists(element, min_size=minimum, max_size=most)
     )
 
 
@@ -84,12 +84,10 @@ def clusters(limits: Limits | None = None) -> st.SearchStrategy[Cluster]:
     return st.builds(
         _build,
         st.sampled_from(_SURROUNDINGS),
-        st.lists(st.sampled_from(pools.ZONES), min_size=1, max_size=limits.nodes),
+        _sized(st.sampled_from(pools.ZONES), least=1, most=limits.nodes),
         _sized(pods.pod_choices(), most=limits.pods),
         _sized(services.service_choices(), most=limits.services),
-        st.lists(
-            slices.slice_choices(max_endpoints=limits.endpoints_per_slice), max_size=limits.slices
-        ),
+        _sized(slices.slice_choices(max_endpoints=limits.endpoints_per_slice), most=limits.slices),
     )
 
 
