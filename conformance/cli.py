@@ -103,7 +103,7 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
         click.echo(line)
     if prepared.report is not None:
         click.echo(f"report: {prepared.report}")
-    raise SystemExit(130 if result.interrupted else result.exit_code)
+    raise SystemExit(result.exit_code)
 
 
 @main.command()

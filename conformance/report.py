@@ -39,9 +39,7 @@ def to_plain(result: Result) -> dict[str, Any]:
         "invariants": [_verdict(verdict) for verdict in result.verdicts],
         "time": {
             **{phase: round(seconds, 3) for phase, seconds in result.seconds.items()},
-            "invariants": {
-                verdict.invariant.id: round(verdict.seconds, 4) for verdict in result.verdicts
-            },
+            "invariants": {verdict.invariant.id: round(verdict.seconds, 4) for verdict in result.verdicts},
         },
     }
 

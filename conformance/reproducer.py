@@ -107,7 +107,11 @@ def readable(example: Example) -> str:
         plain["selections"] = [to_plain(selection) for selection in example.selections]
     if example.sessions:
         plain["sessions"] = [to_plain(session) for session in example.sessions]
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100) if plain else "(an empty cluster)"
+    return (
+        yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+        if plain
+        else "(an empty cluster)"
+    )
 
 
 def from_text(text: str, *, where: str) -> Reproducer:
@@ -145,9 +149,7 @@ def from_text(text: str, *, where: str) -> Reproducer:
     return Reproducer(
         invariant=invariant,
         requirement=_text(header, "requirement", where),
-        example=Example(
-            cluster=evolve(cluster, settings=settings), selections=selections, sessions=sessions
-        ),
+        example=Example(cluster=evolve(cluster, settings=settings), selections=selections, sessions=sessions),
         expected=_text(header, "expected", where),
         got=_text(header, "got", where),
         question=_text(header, "question", where),

@@ -35,7 +35,9 @@ def _chosen(ids: Sequence[str]) -> list[catalogue.Requirement]:
         return list(rows.values())
     chosen = []
     for name in ids:
-        found = [rows[name]] if name in rows else [row for key, row in rows.items() if key.startswith(f"{name}-")]
+        found = (
+            [rows[name]] if name in rows else [row for key, row in rows.items() if key.startswith(f"{name}-")]
+        )
         if not found:
             raise unknown("requirement", name, rows)
         chosen += found

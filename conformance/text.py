@@ -72,7 +72,9 @@ def summary(result: Result) -> list[str]:
         lines += [one_line(verdict) for verdict in result.verdicts if verdict.outcome is outcome]
     unsupported = result.count(Outcome.UNSUPPORTED)
     if unsupported:
-        lines.append(f"{Outcome.UNSUPPORTED.value:<15} {unsupported} invariants: `smoke` shows what is missing")
+        lines.append(
+            f"{Outcome.UNSUPPORTED.value:<15} {unsupported} invariants: `smoke` shows what is missing"
+        )
     if result.stopped:
         lines.append(f"stopped early: {result.stopped}")
     survey = result.seconds.get("survey", 0.0)

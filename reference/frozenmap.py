@@ -24,7 +24,7 @@ class FrozenMap(Mapping[K, V]):
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
         pairs = dict(items)
-        self._items = dict(sorted(pairs.items())) if len(pairs) > 1 else pairs  # type: ignore[type-var]
+        self._items = dict(sorted(pairs.items())) if len(pairs) > 1 else pairs
         self._hash = None
 
     def __getitem__(self, key: K) -> V:

@@ -72,3 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from conformance.pytest_plugin import ConformancePlugin
 
     config.pluginmanager.register(ConformancePlugin(config), "kube-service-conformance-run")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,9 +50,7 @@ class Endpoints(Protocol):
     managed-by label: they are what it is asked to produce.
     """
 
-    def endpoint_slices(
-        self, services: Sequence[NamespacedName]
-    ) -> Sequence[Sequence[EndpointSlice]]: ...
+    def endpoint_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]: ...
 
 
 class Routes(Protocol):

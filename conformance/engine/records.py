@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from conformance.outcomes import AdapterFailure, Outcome
 from conformance.example import Example
 from conformance.invariants.base import Deviation, Invariant
+from conformance.outcomes import AdapterFailure, Outcome
 
 
 @frozen

@@ -36,9 +36,11 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 conformant, 1 not."""
-        failed = any(verdict.outcome.fails for verdict in self.verdicts)
-        return 1 if failed or self.interrupted or self.stopped else 0
+        """0 conformant, 1 deviations, 2 when an interrupt left too little judged to say."""
+        if self.interrupted:
+            found = any(verdict.failure is not None and verdict.outcome.fails for verdict in self.verdicts)
+            return 1 if found else 2
+        return 1 if any(verdict.outcome.fails for verdict in self.verdicts) else 0
 
     @property
     def summary(self) -> str:

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from conformance.outcomes import AdapterFailure, Outcome
 from conformance.adapters.session import Session
 from conformance.engine.records import Failure
 from conformance.engine.reduce import objects, reduce
 from conformance.engine.survey import StopSurvey
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant
+from conformance.outcomes import AdapterFailure, Outcome
 
 # Each of these costs a whole time-out or a new process, so a few attempts must do.
 _DEAR = frozenset({Outcome.HANG})

@@ -14,17 +14,21 @@ from attrs import define, field
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.outcomes import AdapterFailure
 from conformance.adapters.session import Session
 from conformance.engine.records import Failure, Record
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, Tally
+from conformance.outcomes import AdapterFailure
 
 FALSE_ALARM = 1e-6
 """The probability that a whole run accuses a correct implementation of an uneven choice."""
 
 MOST_ADAPTER_FAILURES = 3
 """After so many crashes, hangs and broken answers the survey stops."""
+
+
+_TRIES = 4
+"""How many metamorphic invariants are tried for each turn that is to be taken."""
 
 
 class StopSurvey(BaseException):
@@ -56,7 +60,6 @@ class Survey:
     _plain: list[Record] = field(init=False)
     _turns: list[Record] = field(init=False)
     _statistical: list[Record] = field(init=False)
-    _turn: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.records = {invariant.id: Record(invariant) for invariant in self.invariants}
@@ -64,9 +67,7 @@ class Survey:
         self._turns = [record for record in every if record.invariant.kind is Kind.METAMORPHIC]
         self._statistical = [record for record in every if record.invariant.kind is Kind.STATISTICAL]
         self._plain = [
-            record
-            for record in every
-            if record.invariant.kind not in (Kind.METAMORPHIC, Kind.STATISTICAL)
+            record for record in every if record.invariant.kind not in (Kind.METAMORPHIC, Kind.STATISTICAL)
         ]
 
     @property
@@ -97,7 +98,8 @@ class Survey:
         def body(example: Example) -> None:
             self.clusters += 1
             self.prefix.append(hash(example))
-            self._judge(example, self._plain + self._next_turns() + self._open_statistical())
+            case = self._judge(example, self._plain + self._open_statistical())
+            self._take_turns(case)
             self.on_example(self.clusters)
             if self.stopped:
                 raise StopSurvey
@@ -107,18 +109,28 @@ class Survey:
         except StopSurvey:
             return
 
-    def _next_turns(self) -> list[Record]:
-        turns = [record for record in self._turns if record.failure is None]
-        count = min(self.metamorphic_per_example, len(turns))
-        chosen = [turns[(self._turn + step) % len(turns)] for step in range(count)]
-        self._turn += count
-        return chosen
+    def _take_turns(self, case: Case) -> None:
+        """Judge by the metamorphic invariants that had the fewest inputs so far.
+
+        One that does not apply to the example costs next to nothing and takes no turn.
+        """
+        left = self.metamorphic_per_example
+        turns = sorted(self._turns, key=lambda record: record.inputs)
+        for record in turns[: _TRIES * left]:
+            before = record.inputs
+            case = self._judge(case.example, [record], case=case)
+            left -= record.inputs - before
+            if left <= 0:
+                return
 
     def _open_statistical(self) -> list[Record]:
         return [record for record in self._statistical if record.inputs < self.statistical_examples]
 
-    def _judge(self, example: Example, records: Iterable[Record], *, source: str = "") -> None:
-        case = Case(example, self.session, self.alpha)
+    def _judge(
+        self, example: Example, records: Iterable[Record], *, source: str = "", case: Case | None = None
+    ) -> Case:
+        """Judge an example by some invariants; the case is returned with what it remembers."""
+        case = case or Case(example, self.session, self.alpha)
         for record in records:
             if record.failure is not None or self.stopped:
                 continue
@@ -136,6 +148,7 @@ class Survey:
             finally:
                 record.seconds += time.perf_counter() - started
                 record.add(tally.comparisons, tally.classes)
+        return case
 
     def _failed(self, record: Record, error: Exception, example: Example, source: str) -> None:
         record.failure = Failure.of(error, example, record.invariant)

@@ -118,7 +118,8 @@ def _build(
     if with_kubernetes:
         made_services.append(services.kubernetes_service())
         made_slices = (*made_slices, _API_SERVER_SLICE)
-    used = {item.metadata.namespace for item in (*made_pods, *made_services)}
+    used = {pod.metadata.namespace for pod in made_pods}
+    used |= {service.metadata.namespace for service in made_services}
     return with_managed_slices(
         Cluster(
             settings=settings,

@@ -45,7 +45,8 @@ class State:
 
 
 STATES = (
-    State(),
+    # Ready ones often, or most Services would have no endpoint that is of use.
+    *[State()] * 7,
     State(ready="False"),
     State(terminating=True),
     State(ready="False", terminating=True),
@@ -91,15 +92,26 @@ CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
 
 VARIABLES: tuple[tuple[tuple[EnvVar, ...], tuple[EnvFromSource, ...]], ...] = (
     ((), ()),
-    ((EnvVar("WEB_SERVICE_HOST", "mine"), EnvVar("URL", "http://$(WEB_SERVICE_HOST):$(WEB_SERVICE_PORT)")), ()),
+    (
+        (EnvVar("WEB_SERVICE_HOST", "mine"), EnvVar("URL", "http://$(WEB_SERVICE_HOST):$(WEB_SERVICE_PORT)")),
+        (),
+    ),
     ((EnvVar("KUBERNETES_SERVICE_HOST", ""), EnvVar("A", "$$(B) $(B) $(KUBERNETES_SERVICE_PORT)")), ()),
     ((), (EnvFromSource(config_map_ref=ConfigMapEnvSource("settings")),)),
     (
-        (EnvVar("WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "PORT", optional=True))),),
+        (
+            EnvVar(
+                "WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "PORT", optional=True))
+            ),
+        ),
         (EnvFromSource("WEB_", ConfigMapEnvSource("absent", optional=True)),),
     ),
     (
-        (EnvVar("WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "NONE", optional=True))),),
+        (
+            EnvVar(
+                "WEB_PORT", value_from=EnvVarSource(ConfigMapKeySelector("settings", "NONE", optional=True))
+            ),
+        ),
         (EnvFromSource("WEB_SERVICE_", ConfigMapEnvSource("settings")),),
     ),
 )
@@ -121,7 +133,7 @@ DNS: tuple[tuple[str, str, bool, str, PodDNSConfig | None], ...] = (
     ("", "", False, "None", PodDNSConfig(nameservers=("192.0.2.53",), searches=("cluster.local",))),
 )
 
-_PLACES = pools.choices(pools.NAMESPACES, pools.LABELS, tuple(range(len(pools.NODE_NAMES))))
+_PLACES = pools.choices(pools.USUAL_NAMESPACES, pools.LABELS, tuple(range(len(pools.NODE_NAMES))))
 _CONDITIONS = pools.choices(STATES, (25, 15, 5, 20), (True, False))
 _CONTENTS = pools.choices(CONTAINERS, VARIABLES, DNS)
 

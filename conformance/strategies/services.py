@@ -81,18 +81,23 @@ PORTS: tuple[tuple[ServicePort, ...], ...] = (
 
 SOURCE_RANGES: tuple[tuple[str, ...], ...] = (
     (),
+    (),
+    (),
+    (),
     ("203.0.113.0/24", "10.244.0.0/16"),
     ("198.51.100.0/24",),
     ("192.168.0.0/24", "203.0.113.7/32"),
     ("0.0.0.0/0",),
 )
 
-_IDENTITIES = pools.choices(pools.NAMESPACES, tuple(range(len(pools.SERVICE_NAMES))), (10, 20, 30))
-_SHAPES = pools.choices(tuple(Shape), pools.SELECTORS)
+_IDENTITIES = pools.choices(pools.USUAL_NAMESPACES, tuple(range(len(pools.SERVICE_NAMES))), (10, 20, 30))
+# The usual shapes come up twice as often as the special ones.
+_USUAL = (Shape.CLUSTER_IP, Shape.NODE_PORT, Shape.LOAD_BALANCER, Shape.HEADLESS)
+_SHAPES = pools.choices(tuple(Shape) + _USUAL, pools.SELECTORS)
 _POLICIES = pools.choices(
     ("Cluster", "Local"),  # internalTrafficPolicy
     ("Cluster", "Local"),  # externalTrafficPolicy
-    (None, 10800, 60),  # ClientIP affinity and its time-out
+    (None, None, None, 10800, 60),  # ClientIP affinity and its time-out
     (False, True),  # publishNotReadyAddresses
 )
 _DETAILS = pools.choices(
@@ -111,7 +116,7 @@ def service_choices() -> st.SearchStrategy[Choice]:
         st.sampled_from(_IDENTITIES),
         st.sampled_from(_SHAPES),
         st.sampled_from(_POLICIES),
-        st.sampled_from(_DETAILS),
+        pools.evenly(_DETAILS),
     )
 
 
@@ -194,9 +199,7 @@ def _spec(
 def _with_node_port(port: ServicePort, node_port: int) -> ServicePort:
     if not node_port:
         return port
-    return ServicePort(
-        port.port, port.name, port.protocol, port.target_port, node_port, port.app_protocol
-    )
+    return ServicePort(port.port, port.name, port.protocol, port.target_port, node_port, port.app_protocol)
 
 
 def _ingress(index: int, shape: Shape) -> tuple[LoadBalancerIngress, ...]:

@@ -45,6 +45,8 @@ _HINTS = (
 
 _ENDPOINTS = pools.choices(CONDITIONS, (0, 1, None, 2), _HINTS, (None, "host-1", "host-2"))
 
+_NUMBERS = {fields: number for number, fields in enumerate(_ENDPOINTS)}
+
 _PORTS = ("same", "number", "two", "wrong name", "wrong protocol", "none")
 _SLICES = pools.choices(_PORTS, (False, True))
 
@@ -54,7 +56,7 @@ Choice = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
 def slice_choices(*, max_endpoints: int) -> st.SearchStrategy[Choice]:
     """What makes a slice: its ports, and one choice for each endpoint."""
     return st.tuples(
-        st.sampled_from(_SLICES), st.lists(st.sampled_from(_ENDPOINTS), min_size=1, max_size=max_endpoints)
+        st.sampled_from(_SLICES), st.lists(pools.evenly(_ENDPOINTS), min_size=1, max_size=max_endpoints)
     )
 
 
@@ -73,9 +75,7 @@ def build(index: int, choice: Choice, *, service: Service, nodes: int) -> Endpoi
             creation_timestamp=1,
         ),
         address_type="IPv4",
-        endpoints=tuple(
-            _endpoint(place, fields, nodes=nodes) for place, fields in enumerate(endpoints)
-        ),
+        endpoints=tuple(_endpoint(place, fields, nodes=nodes) for place, fields in enumerate(endpoints)),
         ports=_ports(ports, service),
     )
 
@@ -84,9 +84,7 @@ def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int) -> Endpoint:
     conditions, node, hints, hostname = fields
     on_node = None if node is None else node % nodes
     return Endpoint(
-        # The address follows from the place in the list, so that slices of one
-        # Service overlap, as they do while endpoints move between slices.
-        addresses=(f"10.244.{on_node if on_node is not None else 9}.{100 + place}",),
+        addresses=(_address(on_node, place, fields),),
         conditions=conditions,
         hostname=hostname,
         node_name=None if on_node is None else pools.NODE_NAMES[on_node],
@@ -94,9 +92,22 @@ def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int) -> Endpoint:
     )
 
 
+def _address(node: int | None, place: int, fields: tuple[Any, ...]) -> str:
+    """Follows from the place in the list and from all that is said of the endpoint.
+
+    So slices of one Service overlap, as they do while endpoints move between
+    slices, and copies of one endpoint never contradict each other: which of them
+    would win is not specified (RT-007).
+    """
+    number = place * len(_ENDPOINTS) + _NUMBERS[fields]
+    return f"10.244.{10 + 40 * (3 if node is None else node) + number // 250}.{number % 250 + 1}"
+
+
 def _ports(kind: str, service: Service) -> tuple[EndpointPort, ...]:
     ports = tuple(
-        EndpointPort(port.name, 8000 + place if isinstance(port.target_port, str) else port.target_port, port.protocol)
+        EndpointPort(
+            port.name, 8000 + place if isinstance(port.target_port, str) else port.target_port, port.protocol
+        )
         for place, port in enumerate(service.spec.ports)
     )
     if not ports or kind == "none":

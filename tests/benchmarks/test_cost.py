@@ -61,9 +61,7 @@ def survey(seed_value: int) -> Survey:
 
 
 @pytest.mark.benchmark(group="cost of a cluster")
-def test_judging_beside_generating(
-    benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_judging_beside_generating(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Judging by all invariants of `standard` costs at most as much again as generating (a target)."""
     generate(0)
     survey(0)

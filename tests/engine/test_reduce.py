@@ -70,8 +70,10 @@ def test_managed_slices_follow_the_pods() -> None:
     """A cluster whose slices are the controller's stays such a cluster while it shrinks."""
     smaller = reduce(
         Example(_cluster()),
-        lambda example: any(service.metadata.name == "web" for service in example.cluster.services)
-        and len(example.cluster.pods) >= 1,
+        lambda example: (
+            any(service.metadata.name == "web" for service in example.cluster.services)
+            and len(example.cluster.pods) >= 1
+        ),
     )
     assert smaller.cluster == with_managed_slices(smaller.cluster)
     assert all(MANAGED_BY_LABEL in item.metadata.labels for item in smaller.cluster.endpoint_slices)

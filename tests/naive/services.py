@@ -167,7 +167,8 @@ class NaiveServices:
                 backends = self._backends(service, port, flow["client"]["node"] if local else None)
                 if not backends:
                     return {"outcome": "drop"}
-                return {"outcome": "forward", "backends": backends, "masqueraded": backends if by_node else []}
+                masqueraded = backends if by_node else []
+                return {"outcome": "forward", "backends": backends, "masqueraded": masqueraded}
         return {"outcome": "not-a-service"}
 
     def _backends(self, service: Json, port: Json, node: str | None) -> list[Json]:
@@ -287,9 +288,7 @@ class NaiveServices:
                 for port in entry["spec"].get("ports", [])
             }
             if not key[1]:
-                responses.append(
-                    {"code": 422, "causes": [{"field": "metadata.name", "reason": "Required"}]}
-                )
+                responses.append({"code": 422, "causes": [{"field": "metadata.name", "reason": "Required"}]})
                 continue
             if spec["type"] != "ExternalName" and not spec.get("clusterIP"):
                 spec["clusterIP"] = f"10.96.0.{next_ip}"
@@ -300,7 +299,9 @@ class NaiveServices:
                 port.setdefault("targetPort", port["port"])
                 if spec["type"] in ("NodePort", "LoadBalancer"):
                     if not port.get("nodePort"):
-                        port["nodePort"] = next(number for number in range(low, high + 99) if number not in used)
+                        port["nodePort"] = next(
+                            number for number in range(low, high + 99) if number not in used
+                        )
                     elif port["nodePort"] in used or not low <= port["nodePort"] <= high:
                         cause = {"field": f"spec.ports[{index}].nodePort", "reason": "Invalid"}
                         responses.append({"code": 422, "causes": [cause]})

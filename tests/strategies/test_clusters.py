@@ -105,9 +105,10 @@ def test_a_shrunk_cluster_is_small(wanted: int) -> None:
     """What is not needed is shrunk away: just as many pods as the condition asks for."""
 
     def interesting(cluster: Cluster) -> bool:
-        return any(_local(service) for service in cluster.services) and sum(
-            pod.status.phase == "Running" for pod in cluster.pods
-        ) >= wanted
+        return (
+            any(_local(service) for service in cluster.services)
+            and sum(pod.status.phase == "Running" for pod in cluster.pods) >= wanted
+        )
 
     smallest = find(
         clusters(), interesting, settings=settings(derandomize=True, database=None, max_examples=2000)

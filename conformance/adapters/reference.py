@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference model as an adapter: what the suite judges when it judges itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from conformance.model import answer
+from reference import questions as q
+from reference.objects import Cluster, EndpointSlice, NamespacedName
+
+if TYPE_CHECKING:
+    from reference.routing import AffinityState, RoutingTable
+
+
+class ReferenceAdapter:
+    """Answers every operation by the model; `connect` picks by chance, from `seed`, anew for each state.
+
+    A subclass that changes `answer` or `pick` changes what the implementation does.
+    """
+
+    name = "reference"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+        self.cluster = Cluster()
+        self._random = random.Random(seed)
+        self._table: RoutingTable | None = None
+
+    # -- the state -------------------------------------------------------------
+
+    def apply(self, cluster: Cluster) -> None:
+        """Forget everything, and take this state."""
+        self.cluster = cluster
+        self._random = random.Random(self.seed)
+        self._table = None
+
+    def update(self, cluster: Cluster) -> None:
+        """Move to this state: as `apply`, because the model has no memory."""
+        self.apply(cluster)
+
+    def restart(self) -> None:
+        """Restart with the applied state."""
+        self.apply(self.cluster)
+
+    # -- the questions ---------------------------------------------------------
+
+    def answer(self, operation: str, questions: Sequence[object]) -> list[object]:
+        """The answers to the questions of any operation but `connect`."""
+        return answer(self.cluster, operation, questions)
+
+    def select(self, questions: Sequence[q.Selection]) -> Sequence[q.Matching]:
+        """Label selectors."""
+        return self.answer("select", questions)  # type: ignore[return-value]
+
+    def endpoint_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]:
+        """The EndpointSlice controller."""
+        return self.answer("endpoint_slices", services)  # type: ignore[return-value]
+
+    def route(self, flows: Sequence[q.Flow]) -> Sequence[q.Decision]:
+        """The service proxy, as it decides."""
+        return self.answer("route", flows)  # type: ignore[return-value]
+
+    def health_checks(self, checks: Sequence[q.HealthCheck]) -> Sequence[q.HealthCheckAnswer]:
+        """The service proxy's health check node ports."""
+        return self.answer("health_checks", checks)  # type: ignore[return-value]
+
+    def resolve(self, queries: Sequence[q.Query]) -> Sequence[q.Answer]:
+        """The DNS server."""
+        return self.answer("resolve", queries)  # type: ignore[return-value]
+
+    def resolver_configs(self, pods: Sequence[NamespacedName]) -> Sequence[q.ResolverConfig]:
+        """The node agent's resolv.conf."""
+        return self.answer("resolver_configs", pods)  # type: ignore[return-value]
+
+    def environment(self, containers: Sequence[q.ContainerName]) -> Sequence[q.Environment]:
+        """The node agent's variables."""
+        return self.answer("environment", containers)  # type: ignore[return-value]
+
+    def admit(self, sessions: Sequence[q.ApiSession]) -> Sequence[Sequence[q.ApiResponse]]:
+        """The API server."""
+        return self.answer("admit", sessions)  # type: ignore[return-value]
+
+    # -- one connection after the other ----------------------------------------
+
+    def connect(self, connections: Sequence[q.Connection]) -> Sequence[q.Observation]:
+        """The service proxy, as it is seen from outside; affinity is kept within one batch."""
+        from reference import routing
+
+        if self._table is None:
+            self._table = routing.compile(self.cluster)
+        state = routing.AffinityState()
+        observations = []
+        for connection in connections:
+            observation, state = self._connected(self._table, state, connection)
+            observations.append(observation)
+        return observations
+
+    def _connected(
+        self, table: RoutingTable, state: AffinityState, connection: q.Connection
+    ) -> tuple[q.Observation, AffinityState]:
+        """What one connection meets, and the affinity state after it."""
+        decision = self.decide(table, state, connection)
+        if decision.outcome is not q.Outcome.FORWARD:
+            return q.Observation(decision.outcome), state
+        backend = self.pick(sorted(decision.backends))
+        masqueraded = backend in (decision.masqueraded or ())
+        observation = q.Observation(
+            decision.outcome,
+            backend=backend,
+            source_ip=table.node_address(connection.flow) if masqueraded else connection.flow.client.ip,
+        )
+        return observation, state.record(table, connection, backend)
+
+    def decide(self, table: RoutingTable, state: AffinityState, connection: q.Connection) -> q.Decision:
+        """What may happen to one connection."""
+        return state.allowed(table, connection)
+
+    def pick(self, backends: Sequence[q.Backend]) -> q.Backend:
+        """One of the eligible backends, each as likely as any other."""
+        return self._random.choice(backends)
+
+
+adapter = ReferenceAdapter
+"""The factory, for `--adapter conformance.adapters.reference:adapter`."""

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Invariants of the API server's part: admission, storage, allocation, updates, and relations."""
+
+from __future__ import annotations
+
+from conformance.invariants.ports import admission, metamorphic, stated, stored
+
+__all__ = ["admission", "metamorphic", "stated", "stored"]

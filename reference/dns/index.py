@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a DNS server sees of a cluster: its namespaces, Services and published endpoints.
+
+Built once for a cluster and filled in on demand, because most clusters are asked
+a few dozen questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from reference.dns.names import canonical, dashed, is_address, join, plain
+from reference.objects import (
+    CLUSTER_IP_NONE,
+    SERVICE_NAME_LABEL,
+    Cluster,
+    Endpoint,
+    EndpointSlice,
+    Service,
+)
+
+
+class Kind(Enum):
+    """The three ways in which a Service is published."""
+
+    CLUSTER_IP = "cluster IP"
+    HEADLESS = "headless"
+    EXTERNAL_NAME = "external name"
+
+
+class Entry(NamedTuple):
+    """One address, or external name, with one port, below one name.
+
+    `port` is -1 where there is none.  `owner` is the name below the zone whose
+    address it is, and so the target of SRV records.
+    """
+
+    host: str
+    port: int
+    port_name: str
+    protocol: str
+    label: str
+    owner: str
+    external: bool = False
+
+
+class PublishedEndpoint(NamedTuple):
+    """An address of a ready endpoint, with the ports of its slice."""
+
+    ip: str
+    hostname: str | None
+    pod_name: str
+    ports: tuple[tuple[str, str, int], ...]
+    """Name, protocol in lower case, and number."""
+
+    @property
+    def label(self) -> str:
+        """Its name in CoreDNS: the hostname, else made of the address.
+
+        DNS-HEADLESS-003, DNS-HEADLESS-006.
+        """
+        return self.hostname or dashed(self.ip)
+
+
+def kind_of(service: Service) -> Kind:
+    """How a Service is published; the type goes before the cluster IP."""
+    spec = service.spec
+    if spec.type == "ExternalName":
+        return Kind.EXTERNAL_NAME
+    first = spec.cluster_ips[0] if spec.cluster_ips else spec.cluster_ip
+    return Kind.HEADLESS if first == CLUSTER_IP_NONE else Kind.CLUSTER_IP
+
+
+def cluster_ips(service: Service) -> tuple[str, ...]:
+    """The cluster IPs of a Service of any family, none if it is headless or has none."""
+    spec = service.spec
+    if spec.type == "ExternalName":
+        return ()
+    ips = spec.cluster_ips or (spec.cluster_ip,)
+    return tuple(canonical(ip) for ip in ips if ip and ip != CLUSTER_IP_NONE)
+
+
+def is_published(endpoint: Endpoint) -> bool:
+    """Ready, or of unknown readiness; serving and terminating do not count (DNS-HEADLESS-013)."""
+    return endpoint.conditions.ready is not False
+
+
+def published_endpoints(piece: EndpointSlice) -> Iterator[PublishedEndpoint]:
+    """The published endpoints of one slice, one for each address.
+
+    Slices of fully qualified names hold no addresses and publish nothing.
+    """
+    if piece.address_type == "FQDN":
+        return
+    ports = tuple(
+        (port.name or "", (port.protocol or "TCP").lower(), -1 if port.port is None else port.port)
+        for port in piece.ports
+    )
+    for endpoint in piece.endpoints:
+        if is_published(endpoint):
+            pod_name = endpoint.target_ref.name if endpoint.target_ref is not None else ""
+            for address in endpoint.addresses:
+                yield PublishedEndpoint(canonical(address), endpoint.hostname or None, pod_name, ports)
+
+
+class PublishedService:
+    """A Service with what is published of it."""
+
+    __slots__ = ("_endpoint_entries", "_endpoints", "_own_entries", "kind", "name", "service", "slices")
+
+    def __init__(self, service: Service, slices: tuple[EndpointSlice, ...]) -> None:
+        self.service = service
+        self.slices = slices
+        self.kind = kind_of(service)
+        self.name = f"{service.metadata.name}.{service.metadata.namespace}.svc"
+        """The name below the zone."""
+        self._endpoints: tuple[PublishedEndpoint, ...] | None = None
+        self._own_entries: tuple[Entry, ...] | None = None
+        self._endpoint_entries: tuple[Entry, ...] | None = None
+
+    @property
+    def endpoints(self) -> tuple[PublishedEndpoint, ...]:
+        """The published endpoints of all its slices (DNS-HEADLESS-023)."""
+        if self._endpoints is None:
+            self._endpoints = tuple(
+                endpoint for piece in self.slices for endpoint in published_endpoints(piece)
+            )
+        return self._endpoints
+
+    @property
+    def own_entries(self) -> tuple[Entry, ...]:
+        """The entries at the Service's own name; none means that the name does not exist."""
+        if self._own_entries is None:
+            if self.kind is Kind.HEADLESS:
+                self._own_entries = self.endpoint_entries
+            elif self.kind is Kind.CLUSTER_IP:
+                self._own_entries = tuple(self._cluster_ip_entries())
+            else:
+                self._own_entries = tuple(self._external_entries())
+        return self._own_entries
+
+    @property
+    def endpoint_entries(self) -> tuple[Entry, ...]:
+        """An entry for each published address and port; one of port -1 where a slice has no ports.
+
+        DNS-HEADLESS-016: without ports the addresses are published all the same.
+        """
+        if self._endpoint_entries is None:
+            entries = []
+            for endpoint in self.endpoints:
+                label = endpoint.label.lower()
+                owner = f"{label}.{self.name}"
+                for name, protocol, number in endpoint.ports or (("", "", -1),):
+                    entries.append(Entry(endpoint.ip, number, name, protocol, label, owner))
+            self._endpoint_entries = tuple(entries)
+        return self._endpoint_entries
+
+    def _cluster_ip_entries(self) -> Iterator[Entry]:
+        ips = cluster_ips(self.service)
+        for port in self.service.spec.ports:
+            protocol = (port.protocol or "TCP").lower()
+            for ip in ips:
+                yield Entry(ip, port.port, port.name, protocol, "", self.name)
+        if not self.service.spec.ports:
+            for ip in ips:
+                yield Entry(ip, -1, "", "", "", self.name)
+
+    def _external_entries(self) -> Iterator[Entry]:
+        """The external name, unless it is an address (DNS-CNAME-007, DNS-CNAME-008)."""
+        name = self.service.spec.external_name
+        if name and not is_address(name):
+            yield Entry(name.rstrip("."), -1, "", "", "", self.name, external=True)
+
+
+class Index:
+    """A cluster, indexed by the names and addresses that queries ask for."""
+
+    __slots__ = ("_reverse", "_slices", "_verified", "cluster", "namespaces", "services", "zone")
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.zone = plain(cluster.settings.cluster_domain)
+        slices: dict[tuple[str, str], list[EndpointSlice]] = {}
+        # An object cannot be in a namespace that does not exist, so a cluster
+        # that was written down without its Namespace objects still has them.
+        self.namespaces = {item.metadata.name for item in cluster.namespaces}
+        for piece in cluster.endpoint_slices:
+            metadata = piece.metadata
+            self.namespaces.add(metadata.namespace)
+            owner = metadata.labels.get(SERVICE_NAME_LABEL)
+            if owner:
+                slices.setdefault((metadata.namespace, owner), []).append(piece)
+        self.services: dict[tuple[str, str], PublishedService] = {}
+        for service in cluster.services:
+            key = (service.metadata.namespace, service.metadata.name)
+            self.namespaces.add(key[0])
+            self.services[key] = PublishedService(service, tuple(slices.get(key, ())))
+        for pod in cluster.pods:
+            self.namespaces.add(pod.metadata.namespace)
+        self._slices = slices
+        self._reverse: dict[str, tuple[str, ...]] | None = None
+        self._verified: frozenset[tuple[str, str]] | None = None
+
+    def names_of(self, address: str) -> tuple[str, ...]:
+        """The names, zone included, to which an address points back.
+
+        A cluster IP has the one name of its Service, and endpoints are not
+        looked at (DNS-PTR-001, DNS-PTR-008); any other address has a name for
+        each Service of which it is a published endpoint, whatever the type
+        (DNS-PTR-003, DNS-PTR-006, DNS-PTR-007, DNS-PTR-011, DNS-PTR-016).
+        """
+        if self._reverse is None:
+            self._reverse = self._reverse_index()
+        return self._reverse.get(canonical(address), ())
+
+    def _reverse_index(self) -> dict[str, tuple[str, ...]]:
+        names: dict[str, dict[str, None]] = {}
+        for (namespace, service_name), pieces in self._slices.items():
+            known = self.services.get((namespace, service_name))
+            endpoints = (
+                known.endpoints
+                if known is not None
+                else [endpoint for piece in pieces for endpoint in published_endpoints(piece)]
+            )
+            suffix = join(service_name, namespace, "svc", self.zone)
+            for endpoint in endpoints:
+                names.setdefault(endpoint.ip, {})[f"{endpoint.label}.{suffix}"] = None
+        found = {address: tuple(each) for address, each in names.items()}
+        for service in reversed(tuple(self.services.values())):
+            for ip in cluster_ips(service.service):
+                found[ip] = (join(service.name, self.zone),)
+        return found
+
+    def has_verified_pod(self, namespace: str, address: str) -> bool:
+        """Whether a pod has this `status.podIP`; ended and terminating ones do not count.
+
+        DNS-POD-004 to DNS-POD-006, DNS-POD-012.
+        """
+        if self._verified is None:
+            self._verified = frozenset(
+                (pod.metadata.namespace, pod.status.pod_ip)
+                for pod in self.cluster.pods
+                if pod.status.phase not in ("Succeeded", "Failed", "Unknown")
+                and pod.metadata.deletion_timestamp is None
+            )
+        return (namespace, address) in self._verified

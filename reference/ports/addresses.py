@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses and CIDRs as the API reads them, as numbers.
+
+The forms that only lenient servers take (leading zeros, IPv4-mapped IPv6
+addresses, CIDRs with host bits set) are refused, as StrictIPCIDRValidation does.
+
+Source: k8s.io/apimachinery `pkg/util/validation/ip.go`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from attrs import frozen
+
+IPV4 = "IPv4"
+IPV6 = "IPv6"
+FAMILIES = (IPV4, IPV6)
+
+_PREFIX_LENGTH = re.compile(r"/(0|[1-9][0-9]{0,2})\Z")
+
+
+@frozen
+class Address:
+    """An IP address: its family and its value."""
+
+    family: str
+    value: int
+
+
+@frozen
+class Prefix:
+    """A CIDR: its family, its network address and how many bits number its hosts."""
+
+    family: str
+    network: int
+    host_bits: int
+
+
+@lru_cache(maxsize=4096)
+def parse_ip(text: str) -> Address | None:
+    """The address that `text` writes, or None (VAL-039, VAL-049)."""
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv4Address):
+        return Address(IPV4, int(parsed))
+    if parsed.ipv4_mapped is not None or parsed.scope_id is not None:
+        return None
+    return Address(IPV6, int(parsed))
+
+
+@lru_cache(maxsize=1024)
+def parse_cidr(text: str) -> Prefix | None:
+    """The CIDR that `text` writes, or None (VAL-057)."""
+    if _PREFIX_LENGTH.search(text) is None:
+        return None
+    try:
+        parsed = ip_network(text)
+    except ValueError:
+        return None
+    family = IPV4 if parsed.version == 4 else IPV6
+    return Prefix(family, int(parsed.network_address), parsed.max_prefixlen - parsed.prefixlen)
+
+
+@lru_cache(maxsize=4096)
+def format_ip(family: str, value: int) -> str:
+    """The canonical text of an address."""
+    return str(IPv4Address(value) if family == IPV4 else IPv6Address(value))
+
+
+@lru_cache(maxsize=1024)
+def is_special(text: str) -> bool:
+    """Whether an address may not be an endpoint or an external IP (VAL-050 to VAL-053).
+
+    Unspecified, loopback, link-local unicast or link-local multicast.
+    """
+    address = ip_address(text)
+    if address.is_unspecified or address.is_loopback or address.is_link_local:
+        return True
+    packed = address.packed
+    if isinstance(address, IPv4Address):
+        return packed[:3] == bytes((224, 0, 0))
+    return packed[0] == 0xFF and packed[1] & 0x0F == 0x02
+
+
+def other_family(family: str) -> str:
+    """The family of the other stack."""
+    return IPV6 if family == IPV4 else IPV4

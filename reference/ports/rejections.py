@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a request is refused: by field errors (422) or because a pool is exhausted (500)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from reference.questions import Cause
+
+INVALID = 422
+NOT_FOUND = 404
+CONFLICT = 409
+INTERNAL_ERROR = 500
+
+
+@frozen
+class Violation:
+    """One broken rule: the field path, the API's reason, and the requirement id."""
+
+    field: str
+    reason: str
+    rule: str
+
+    @property
+    def cause(self) -> Cause:
+        """The cause as a response carries it."""
+        return Cause(self.field, self.reason)
+
+
+class Refused(Exception):
+    """Allocation failed: nothing was taken, and nothing else is looked at (ALLOC-001)."""
+
+    def __init__(
+        self,
+        code: int,
+        *,
+        violations: Iterable[Violation] = (),
+        rules: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.violations = tuple(violations)
+        self.rules = rules or tuple(dict.fromkeys(violation.rule for violation in self.violations))
+
+    @classmethod
+    def invalid(cls, *violations: Violation) -> Refused:
+        """Refused with field errors."""
+        return cls(INVALID, violations=violations)
+
+
+def causes(violations: Iterable[Violation]) -> tuple[Cause, ...]:
+    """The causes of a response, each once, in the order of the rules."""
+    return tuple(dict.fromkeys(violation.cause for violation in violations))

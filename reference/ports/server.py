@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API server's part as one state machine: create, update and delete Services.
+
+`serve` answers a session by itself.  `Server.expected` says what may be answered
+to one request, given what an implementation chose where the choice is free, and
+`Server.accept` follows that choice.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, field, frozen
+
+from reference.frozenmap import FrozenMap
+from reference.objects import ClusterSettings, Service, ServiceSpec, ServiceStatus
+from reference.ports.addresses import parse_ip
+from reference.ports.admission import create_violations, needs_relaxed_name
+from reference.ports.allocation import (
+    HEALTH_CHECK_FIELD,
+    Choose,
+    allocate_create,
+    allocate_update,
+    cluster_ip_field,
+    lowest,
+    node_port_field,
+    release,
+)
+from reference.ports.changes import with_spec
+from reference.ports.defaulting import EXTERNAL_NAME, with_defaults
+from reference.ports.pools import Allocations, Allowed
+from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, INVALID, NOT_FOUND, Refused, Violation
+from reference.ports.transitions import (
+    update_violations,
+    with_cluster_ip_list,
+    with_kept_values,
+    without_type_dependent_fields,
+)
+from reference.questions import ApiRequest, ApiResponse, ApiSession, Cause, Verb
+
+CREATED = 201
+OK = 200
+ACCEPTED = 202
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+_NO_SERVICES: FrozenMap[Key, Service] = FrozenMap()
+
+
+@frozen
+class Choice:
+    """A number that the server chose: the field, what was allowed, and what it took."""
+
+    field: str
+    allowed: Allowed
+    taken: int
+
+
+@frozen
+class Accepted:
+    """The request is granted: the codes that say so, and the object as it is stored.
+
+    `old` is what was stored under the name before.
+    """
+
+    codes: frozenset[int]
+    service: Service | None
+    choices: tuple[Choice, ...] = ()
+    old: Service | None = None
+    server: Server = field(kw_only=True, eq=False, repr=False)
+
+
+@frozen
+class Rejected:
+    """The request is refused.
+
+    `code` and `given` are how a Kubernetes API server says it.  `codes` are the
+    codes that are as good, `causes` the sets of causes of which one has to be
+    given; there are none where the API leaves open how it says so.
+    """
+
+    code: int
+    given: frozenset[Cause] = frozenset()
+    codes: frozenset[int] = frozenset()
+    causes: tuple[frozenset[Cause], ...] = ()
+    rules: tuple[str, ...] = ()
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether allocation failed and the Service is invalid besides (ALLOC-001)."""
+        return len(self.causes) > 1 and self.given == self.causes[0]
+
+
+@frozen
+class Expectation:
+    """What may be answered: granted, refused, or either where both are set.
+
+    `is_open` says that the API leaves open what happens.
+    """
+
+    accepted: Accepted | None = None
+    rejected: Rejected | None = None
+    is_open: bool = False
+
+    def allows(self, *, granted: bool) -> bool:
+        """Whether the request may be granted, or refused."""
+        return self.is_open or (self.accepted if granted else self.rejected) is not None
+
+
+def is_granted(response: ApiResponse) -> bool:
+    """Whether a response says that the request was granted."""
+    return 200 <= response.code < 300
+
+
+def _key(service: Service) -> Key:
+    return service.metadata.namespace, service.metadata.name
+
+
+def chooser(response: ApiResponse | None) -> Choose:
+    """Choose as a response did, where that number is free; else the lowest allowed one."""
+    service = response.service if response is not None else None
+    if service is None:
+        return lowest
+
+    def choose(name: str, allowed: Allowed) -> int:
+        number = _number_at(name, service.spec)
+        return number if allowed.is_free(number) else allowed.lowest()
+
+    return choose
+
+
+def _number_at(name: str, spec: ServiceSpec) -> int:
+    """The number at a field path, 0 where there is none."""
+    if name == HEALTH_CHECK_FIELD:
+        return spec.health_check_node_port
+    for index, port in enumerate(spec.ports):
+        if name == node_port_field(index):
+            return port.node_port
+    for index, text in enumerate(spec.cluster_ips):
+        if name == cluster_ip_field(index) and (address := parse_ip(text)) is not None:
+            return address.value
+    return 0
+
+
+@frozen
+class Server:
+    """The stored Services and what is taken of the pools."""
+
+    settings: ClusterSettings
+    services: FrozenMap[Key, Service] = _NO_SERVICES
+    allocations: Allocations = field()
+
+    @allocations.default
+    def _nothing_allocated(self) -> Allocations:
+        return Allocations(self.settings)
+
+    def expected(self, request: ApiRequest, response: ApiResponse | None = None) -> Expectation:
+        """What may be answered to `request`.
+
+        Where numbers are free to choose those of `response` are followed.  A
+        refusal does not show what was chosen: where a free choice may take a number
+        that the same request asks for later on, both answers are allowed.
+        """
+        choices: list[Choice] = []
+        expectation = self.decide(request, chooser(response), choices)
+        if not choices or (expectation.accepted and response and is_granted(response)):
+            return expectation
+        asked_for = _numbers_asked_for(request.service)
+        if not any(choice.allowed.is_free(number) for choice in choices for number in asked_for):
+            return expectation
+        good = self.decide(request, _avoiding(asked_for), [])
+        bad = self.decide(request, _preferring(asked_for), [])
+        return Expectation(
+            expectation.accepted or good.accepted,
+            expectation.rejected or bad.rejected,
+            expectation.is_open,
+        )
+
+    def accept(self, request: ApiRequest, response: ApiResponse) -> Server:
+        """The state after `response`: a refused request changes nothing (ALLOC-001)."""
+        accepted = self.expected(request, response).accepted if is_granted(response) else None
+        return self if accepted is None else accepted.server
+
+    def decide(self, request: ApiRequest, choose: Choose, choices: list[Choice]) -> Expectation:
+        """What may be answered when numbers are chosen by `choose`; `choices` takes them down."""
+        if request.verb is Verb.DELETE:
+            return self._delete(request)
+        choose = _recording(choose, choices)
+        if request.verb is Verb.CREATE:
+            return self._create(request.service, choose, choices)
+        if _key(request.service) in self.services:
+            return self._update(request.service, choose, choices)
+        # An update of what is not there either fails or, as PUT does, creates it.
+        created = self._create(request.service, choose, choices)
+        return evolve(created, rejected=_or_not_found(created.rejected))
+
+    def _delete(self, request: ApiRequest) -> Expectation:
+        key = _key(request.service)
+        stored = self.services.get(key)
+        if stored is None:
+            return Expectation(rejected=_or_not_found(None))
+        after = Server(self.settings, self.services.without(key), release(stored, self.allocations))
+        return Expectation(Accepted(frozenset({OK, ACCEPTED}), None, server=after))
+
+    def _create(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
+        service = _without_status(with_cluster_ip_list(with_defaults(sent)))
+        exists = _key(service) in self.services
+        try:
+            stored, allocations = allocate_create(service, self.allocations, choose)
+        except Refused as refused:
+            return Expectation(rejected=_refused(service, refused, create_violations(service), exists=exists))
+        violations = create_violations(stored)
+        rejected = _rejected(violations, stored, exists=exists) if violations or exists else None
+        if exists or any(not _is_relaxed_name(violation, stored) for violation in violations):
+            return Expectation(rejected=rejected)
+        return Expectation(self._stored(stored, allocations, CREATED, choices), rejected)
+
+    def _update(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
+        old = self.services[_key(sent)]
+        new = with_kept_values(old, with_defaults(sent))
+        try:
+            allocated, allocations = allocate_update(old, new, self.allocations, choose)
+        except Refused as refused:
+            violations = update_violations(old, without_type_dependent_fields(old, new))
+            rejected = _refused(new, refused, violations, exists=False)
+            return Expectation(rejected=rejected, is_open=self._would_fit_once_released(old, new))
+        stored = without_type_dependent_fields(old, allocated)
+        if violations := update_violations(old, stored):
+            return Expectation(rejected=_rejected(violations, stored, exists=False))
+        return Expectation(self._stored(stored, allocations, OK, choices))
+
+    def _would_fit_once_released(self, old: Service, new: Service) -> bool:
+        """Whether the pools only lack what this very update gives up.
+
+        The API server releases last and refuses (ALLOC-003); that another order
+        would succeed is no fault.
+        """
+        try:
+            allocate_update(old, new, release(old, self.allocations), lowest)
+        except Refused:
+            return False
+        return not update_violations(old, without_type_dependent_fields(old, new))
+
+    def _stored(
+        self, service: Service, allocations: Allocations, code: int, choices: list[Choice]
+    ) -> Accepted:
+        service = _as_read(service)
+        services = self.services | {_key(service): service}
+        after = Server(self.settings, services, allocations)
+        old = self.services.get(_key(service))
+        return Accepted(frozenset({code}), service, tuple(choices), old, server=after)
+
+
+def _recording(choose: Choose, choices: list[Choice]) -> Choose:
+    def record(name: str, allowed: Allowed) -> int:
+        taken = choose(name, allowed)
+        choices.append(Choice(name, allowed, taken))
+        return taken
+
+    return record
+
+
+def _numbers_asked_for(service: Service) -> tuple[int, ...]:
+    numbers = (*(port.node_port for port in service.spec.ports), service.spec.health_check_node_port)
+    return tuple(number for number in numbers if number)
+
+
+def _avoiding(numbers: tuple[int, ...]) -> Choose:
+    def choose(name: str, allowed: Allowed) -> int:
+        rest = allowed.without(numbers)
+        return (rest or allowed).lowest()
+
+    return choose
+
+
+def _preferring(numbers: tuple[int, ...]) -> Choose:
+    def choose(name: str, allowed: Allowed) -> int:
+        return next((number for number in numbers if number in allowed), None) or allowed.lowest()
+
+    return choose
+
+
+def _without_status(service: Service) -> Service:
+    """The status of a new object is not taken from the request (VAL-073)."""
+    return service if service.status == ServiceStatus() else evolve(service, status=ServiceStatus())
+
+
+def _as_read(service: Service) -> Service:
+    """An ExternalName's internal traffic policy is dropped when it is read (VAL-068)."""
+    if service.spec.type != EXTERNAL_NAME:
+        return service
+    return with_spec(service, internal_traffic_policy=None)
+
+
+def _is_relaxed_name(violation: Violation, service: Service) -> bool:
+    """Whether only servers with the strict rule of names object (VAL-001, VAL-002)."""
+    return violation.rule == "VAL-001" and needs_relaxed_name(service)
+
+
+def _rejected(violations: tuple[Violation, ...], service: Service, *, exists: bool) -> Rejected:
+    """Refused by validation, or because the name is taken."""
+    strict = _causes(violations)
+    relaxed = _causes(tuple(v for v in violations if not _is_relaxed_name(v, service)))
+    codes = frozenset({INVALID} if violations else ()) | frozenset({CONFLICT} if exists else ())
+    return Rejected(
+        INVALID if violations else CONFLICT,
+        strict,
+        codes,
+        () if names_a_node_port_twice(service) else _sets(strict, relaxed),
+        _rules(violations),
+    )
+
+
+def _refused(
+    service: Service, refused: Refused, violations: tuple[Violation, ...], *, exists: bool
+) -> Rejected:
+    """Refused by allocation, which a Kubernetes API server does before it validates (ALLOC-001)."""
+    codes = {refused.code} | ({INVALID} if violations else set()) | ({CONFLICT} if exists else set())
+    first, later = _causes(refused.violations), _causes(violations)
+    if names_a_node_port_twice(service):  # VAL-018, ALLOC-017
+        rules = tuple(dict.fromkeys(("VAL-018", *refused.rules)))
+        return Rejected(refused.code, first, frozenset({*codes, INVALID, INTERNAL_ERROR}), (), rules)
+    causes = _sets(first, first | later, later) if first else _sets(later)
+    return Rejected(refused.code, first, frozenset(codes), causes, refused.rules)
+
+
+def _or_not_found(rejected: Rejected | None) -> Rejected:
+    """Refused because there is no such Service, or as a creation would be."""
+    if rejected is None:
+        return Rejected(NOT_FOUND, codes=frozenset({NOT_FOUND}))
+    return Rejected(NOT_FOUND, frozenset(), rejected.codes | {NOT_FOUND}, rejected.causes, rejected.rules)
+
+
+def _rules(violations: tuple[Violation, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(violation.rule for violation in violations))
+
+
+def _sets(*causes: frozenset[Cause]) -> tuple[frozenset[Cause], ...]:
+    return tuple(dict.fromkeys(one for one in causes if one))
+
+
+def _causes(violations: tuple[Violation, ...]) -> frozenset[Cause]:
+    return frozenset(violation.cause for violation in violations)
+
+
+def names_a_node_port_twice(service: Service) -> bool:
+    """Whether entries that may not share a node port ask for the same one (VAL-018, ALLOC-014)."""
+    ports = [port for port in service.spec.ports if port.node_port]
+    return any(
+        one.node_port == other.node_port and (one.protocol == other.protocol or one.port != other.port)
+        for index, one in enumerate(ports)
+        for other in ports[:index]
+    )
+
+
+def serve(session: ApiSession, *, choose: Choose = lowest) -> tuple[ApiResponse, ...]:
+    """The reference API server's answers to a session."""
+    server = Server(session.settings)
+    responses = []
+    for request in session.requests:
+        response, server = answer(server, request, choose=choose)
+        responses.append(response)
+    return tuple(responses)
+
+
+def answer(server: Server, request: ApiRequest, *, choose: Choose = lowest) -> tuple[ApiResponse, Server]:
+    """The reference API server's answer to one request, and the state after it.
+
+    Of two allowed answers it gives the stricter one: it refuses.
+    """
+    expectation = server.decide(request, choose, [])
+    if expectation.rejected is not None:
+        rejected = expectation.rejected
+        return ApiResponse(rejected.code, causes=tuple(sorted(rejected.given))), server
+    accepted = expectation.accepted
+    assert accepted is not None
+    return ApiResponse(min(accepted.codes), accepted.service), accepted.server

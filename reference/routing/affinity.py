@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ClientIP session affinity: which backend a further connection may get."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from reference.frozenmap import FrozenMap
+from reference.objects import ServiceSpec
+from reference.questions import Backend, Connection, Decision, Outcome
+from reference.routing.table import RoutingTable
+
+DEFAULT_TIMEOUT = 10800
+
+Key = tuple[str, str, str, str, str, str]
+
+
+@frozen
+class Record:
+    """The backend that a client got, and when it last opened a connection."""
+
+    backend: Backend
+    at: int
+
+
+def timeout(spec: ServiceSpec) -> int | None:
+    """How long a record lives in seconds; None without affinity (AFF-001)."""
+    if spec.session_affinity != "ClientIP":
+        return None
+    config = spec.session_affinity_config
+    client_ip = config.client_ip if config else None
+    seconds = client_ip.timeout_seconds if client_ip else None
+    return DEFAULT_TIMEOUT if seconds is None else seconds
+
+
+def key_of(table: RoutingTable, connection: Connection) -> tuple[Key, int] | None:
+    """Whose record it is: per node, service port and client address, whatever the frontend.
+
+    AFF-003, AFF-004, AFF-005, AFF-006.  With the record's life in seconds.
+    """
+    flow = connection.flow
+    node, match = table.processing_node(flow), table.match(flow)
+    if node is None or match is None:
+        return None
+    life = timeout(match.service.spec)
+    if life is None:
+        return None
+    meta, port = match.service.metadata, match.port
+    return (
+        node.metadata.name,
+        meta.namespace,
+        meta.name,
+        port.name,
+        port.protocol,
+        flow.client.ip,
+    ), life
+
+
+@frozen
+class AffinityState:
+    """The records of all nodes.  A value: `record` gives the next one."""
+
+    records: FrozenMap[Key, Record] = FrozenMap()
+
+    def allowed(self, table: RoutingTable, connection: Connection) -> Decision:
+        """The decision, narrowed to the recorded backend while the record lives.
+
+        AFF-002, AFF-007, AFF-008, AFF-010: a record counts only while its backend
+        is in the set that the policy allows.
+        """
+        decision = table.decide(connection.flow)
+        found = key_of(table, connection)
+        if decision.outcome is not Outcome.FORWARD or found is None:
+            return decision
+        key, life = found
+        record = self.records.get(key)
+        if record is None or connection.at - record.at > life or record.backend not in decision.backends:
+            return decision
+        backends = frozenset({record.backend})
+        replaced = decision.masqueraded
+        return evolve(
+            decision,
+            backends=backends,
+            masqueraded=None if replaced is None else replaced & backends,
+            rules=(*decision.rules, "AFF-002"),
+        )
+
+    def record(self, table: RoutingTable, connection: Connection, backend: Backend) -> AffinityState:
+        """The state after the connection got `backend`: each new one restarts the timer (AFF-007)."""
+        found = key_of(table, connection)
+        if found is None:
+            return self
+        return AffinityState(self.records | {found[0]: Record(backend, connection.at)})

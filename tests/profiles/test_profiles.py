@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles are found, extended and read, and their digest is that of what they say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from conformance import profiles
+from conformance.areas import Area, Level
+from conformance.profiles import Profile, bundled, load_profile
+from conformance.strategies import pools
+from tests.profiles.samples import KNOWN, TODAY
+
+BUNDLED = ("coredns", "deep", "kube-proxy", "kubernetes", "quick", "standard")
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_bundled_profiles() -> None:
+    """The profiles of the source checkout are found by name, and each is named like its file."""
+    assert tuple(bundled()) == BUNDLED
+    for name in BUNDLED:
+        profile = load_profile(name)
+        assert profile.name == name
+        assert profile.description
+
+
+def test_bundled_profiles_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the package has profiles of its own they are taken, and nothing beside the package."""
+    package = tmp_path / "conformance"
+    _write(package / "bundled_profiles" / "only.yaml", "")
+    _write(tmp_path / "profiles" / "other.yaml", "")
+    monkeypatch.setattr("conformance.profile_files.__file__", str(package / "profile_files.py"))
+    assert list(bundled()) == ["only"]
+
+
+def test_three_depths() -> None:
+    """`quick`, `standard` and `deep` claim the same and look ever harder."""
+    quick, standard, deep = (load_profile(name) for name in ("quick", "standard", "deep"))
+    assert quick.claims == standard.claims == deep.claims
+    assert standard.claims.areas is None
+    assert standard.claims.levels == {Level.MUST, Level.CLASS, Level.SHOULD}
+    assert [profile.budget.clusters for profile in (quick, standard, deep)] == [40, 400, 5000]
+    assert quick.budget.minimum_inputs < standard.budget.minimum_inputs < deep.budget.minimum_inputs
+    assert quick.timeouts == standard.timeouts
+
+
+def test_parity_profiles() -> None:
+    """The profiles that claim parity add to the levels that hold for everybody."""
+    everybody = load_profile("standard").claims.levels
+    for name, level in (("kube-proxy", Level.KUBE_PROXY), ("coredns", Level.COREDNS)):
+        claims = load_profile(name).claims
+        assert claims.levels == everybody | {level}
+        assert load_profile("kubernetes").claims.levels > claims.levels
+    assert load_profile("kubernetes").claims.areas == tuple(Area)
+
+
+def test_largest_number_of_nodes() -> None:
+    """A profile can ask for as many nodes as there are names for."""
+    assert load_profile("standard").limits.nodes == len(pools.NODE_NAMES)
+
+
+def test_a_file_extends_a_bundled_profile(tmp_path: Path) -> None:
+    """A user's file takes from a bundled profile what it does not say: mappings merge, lists are replaced."""
+    path = _write(
+        tmp_path / "mine.yaml",
+        "name: mine\nextends: kubernetes\nclaims: {areas: [dns], features: [zonal-names]}\n"
+        "budget:\n  clusters: 12\n",
+    )
+    profile = load_profile(path)
+    kubernetes = load_profile("kubernetes")
+    assert profile.name == "mine"
+    assert profile.description == ""
+    assert profile.claims == evolve(kubernetes.claims, areas=(Area.DNS,), features=frozenset({"zonal-names"}))
+    assert profile.budget == evolve(kubernetes.budget, clusters=12)
+    assert profile.limits == kubernetes.limits
+
+
+def test_files_extend_files(tmp_path: Path) -> None:
+    """A relative path starts at the file that says it, and the nearest file wins."""
+    _write(
+        tmp_path / "base" / "a.yaml", "name: a\nextends: quick\nbudget: {clusters: 7, minimum_inputs: 1}\n"
+    )
+    _write(tmp_path / "b.yaml", "name: b\nextends: base/a.yaml\nbudget: {clusters: 8}\n")
+    budget = load_profile(tmp_path / "b.yaml").budget
+    assert (budget.clusters, budget.minimum_inputs) == (8, 1)
+    assert budget.statistical_examples == load_profile("quick").budget.statistical_examples
+
+
+def test_a_file_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that ends in .yaml is a file."""
+    _write(tmp_path / "mine.yaml", "name: mine\nextends: quick\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_profile("mine.yaml").name == "mine"
+
+
+def test_known_deviation(tmp_path: Path) -> None:
+    """A known deviation knows its input, beside the file that names it, and the line to delete."""
+    _write(tmp_path / "found" / "dns.a.yaml", "input")
+    path = _write(tmp_path / "mine.yaml", f"name: mine\nextends: quick\n{KNOWN}")
+    _write(tmp_path / "other" / "more.yaml", "name: more\nextends: ../mine.yaml\n")
+    for file in (path, tmp_path / "other" / "more.yaml"):
+        (entry,) = load_profile(file, today=TODAY).known_deviations
+        assert (entry.invariant, entry.requirement) == ("dns.a", "DNS-A-002")
+        assert entry.reason == "the record of a Service without endpoints is missing"
+        assert entry.link == "https://example.org/issues/1"
+        assert entry.expires == date(2026, 2, 1)
+        assert entry.input.read_text(encoding="utf-8") == "input"
+        assert entry.where.endswith("mine.yaml:4")
+    assert load_profile(path, today=date(2026, 2, 1)).known_deviations
+
+
+def test_exclusion(tmp_path: Path) -> None:
+    """An excluded invariant comes with its reason and its place."""
+    path = _write(
+        tmp_path / "mine.yaml",
+        "name: mine\nextends: quick\ninvariants:\n  exclude:\n    - id: dns.b\n      reason: not ours\n",
+    )
+    (entry,) = load_profile(path).invariants.exclude
+    assert (entry.id, entry.reason) == ("dns.b", "not ours")
+    assert entry.where.endswith("mine.yaml:5")
+
+
+def test_known_features() -> None:
+    """A feature is known with the invariants that need it."""
+    assert profiles.known_features() == {"zonal-names": ("dns.b",)}
+
+
+# -- digest ------------------------------------------------------------------
+
+
+def _with_known(folder: Path, *, reason: str = "a reason", content: str = "input") -> Profile:
+    _write(folder / "found" / "dns.a.yaml", content)
+    text = KNOWN.replace("the record of a Service without endpoints is missing", reason)
+    return load_profile(_write(folder / "p.yaml", f"name: p\nextends: quick\n{text}"), today=TODAY)
+
+
+def test_digest_is_of_the_content(tmp_path: Path) -> None:
+    """Order of keys, description, comments, inheritance and places of files do not change the digest."""
+    first = _write(tmp_path / "a.yaml", "name: p\nextends: quick\nclaims: {areas: [dns, ports]}\n")
+    second = _write(
+        tmp_path / "b.yaml",
+        "# a comment\nclaims:\n  areas: [dns, ports]\nextends: quick\ndescription: words\n"
+        "budget: {clusters: 40}\nname: p\n",
+    )
+    assert load_profile(first).digest() == load_profile(second).digest()
+    assert _with_known(tmp_path / "x").digest() == _with_known(tmp_path / "y").digest()
+
+
+def test_digest_changes_with_what_decides(tmp_path: Path) -> None:
+    """Whatever decides a run changes the digest, the content of a known deviation's input included."""
+    quick = load_profile("quick")
+    digests = {
+        quick.digest(),
+        evolve(quick, name="other").digest(),
+        evolve(quick, claims=evolve(quick.claims, areas=(Area.DNS,))).digest(),
+        evolve(quick, claims=evolve(quick.claims, levels=frozenset({Level.MUST}))).digest(),
+        evolve(quick, budget=evolve(quick.budget, clusters=41)).digest(),
+        evolve(quick, limits=evolve(quick.limits, pods=1)).digest(),
+        evolve(quick, timeouts=evolve(quick.timeouts, stop=1.0)).digest(),
+        _with_known(tmp_path).digest(),
+        _with_known(tmp_path, reason="another").digest(),
+        _with_known(tmp_path, content="another").digest(),
+    }
+    assert len(digests) == 10
+
+
+def test_digest_is_the_same_in_every_process() -> None:
+    """The digest does not depend on the order of sets, which differs between processes."""
+    program = "from conformance.profiles import load_profile; print(load_profile('kubernetes').digest())"
+    root = Path(profiles.__file__).parent.parent
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=root,
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert found == {load_profile("kubernetes").digest()}
