@@ -69,9 +69,7 @@ def summarise(flow: Flow, observations: Sequence[Observation]) -> Decision:
     return Decision(
         Outcome.FORWARD,
         frozenset(entry.backend for entry in forwarded if entry.backend),
-        frozenset(
-            entry.backend for entry in forwarded if entry.backend and entry.source_ip != flow.client.ip
-        )
+        frozenset(entry.backend for entry in forwarded if entry.backend and entry.source_ip != flow.client.ip)
         if known
         else None,
     )

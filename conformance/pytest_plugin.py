@@ -100,7 +100,7 @@ class ConformancePlugin:
         from conformance.judging import perform
 
         only = [
-            item.callspec.params[FIXTURE]
+            str(item.callspec.params[FIXTURE])
             for item in session.items
             if isinstance(item, pytest.Function) and FIXTURE in getattr(item, "fixturenames", ())
         ]

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import conformance
 from conformance.model import answer
 from reference import questions as q
 from reference.objects import Cluster, EndpointSlice, NamespacedName
@@ -22,6 +23,7 @@ class ReferenceAdapter:
     """
 
     name = "reference"
+    version = conformance.__version__
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed

@@ -8,12 +8,15 @@ user gave, and tidies up what generation always adds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from attrs import evolve
 
 from conformance.example import Example
 from reference.endpoints import with_managed_slices
 from reference.objects import MANAGED_BY_LABEL, Cluster
+
+T = TypeVar("T")
 
 _COLLECTIONS = ("services", "pods", "endpoint_slices", "config_maps", "nodes", "namespaces")
 
@@ -77,9 +80,10 @@ def _smaller_clusters(cluster: Cluster) -> Iterator[Cluster]:
         for index, item in enumerate(items):
             if follow and name == "endpoint_slices" and MANAGED_BY_LABEL in item.metadata.labels:
                 continue
-            smaller = evolve(cluster, **{name: _without(items, index)})
+            fewer: dict[str, Any] = {name: _without(items, index)}
+            smaller = evolve(cluster, **fewer)
             yield with_managed_slices(smaller) if follow else smaller
 
 
-def _without(items: tuple[object, ...], index: int) -> tuple[object, ...]:
+def _without(items: tuple[T, ...], index: int) -> tuple[T, ...]:
     return items[:index] + items[index + 1 :]

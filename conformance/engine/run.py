@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -91,6 +92,7 @@ class _Run:
             on_example=listener.step,
             on_failure=self._found,
         )
+        self.clusters = profile.budget.clusters if options.clusters is None else options.clusters
         limits = profile.limits
         self.strategy = examples(
             areas=selected.areas,
@@ -192,10 +194,9 @@ class _Run:
         return {}
 
     def _survey(self) -> Verdicts:
-        count = self.profile.budget.clusters if self.options.clusters is None else self.options.clusters
-        self.options.listener.phase("judging clusters", count)
+        self.options.listener.phase("judging clusters", self.clusters)
         if not self.survey.stopped:
-            self.survey.generate(self.strategy, examples=count, seed_value=self.options.seed)
+            self.survey.generate(self.strategy, examples=self.clusters, seed_value=self.options.seed)
         return {}
 
     def _shrink(self) -> Verdicts:
@@ -222,6 +223,7 @@ class _Run:
                     record.failure,
                     strategy=self.strategy,
                     seed_value=self.options.seed,
+                    examples=self.clusters,
                     prefix=self.survey.prefix[: record.first_failing],
                 )
         except AdapterFailure as error:
@@ -253,7 +255,7 @@ class _Run:
 Verdicts = dict[str, Verdict]
 
 
-def _taken_from(before: Verdict) -> dict[str, object]:
+def _taken_from(before: Verdict) -> dict[str, Any]:
     return {"outcome": before.outcome, "detail": before.detail, "known": before.known}
 
 

@@ -65,12 +65,14 @@ class Shrinker:
         *,
         strategy: st.SearchStrategy[Example],
         seed_value: int,
+        examples: int,
         prefix: Sequence[int],
     ) -> Failure:
         """The smallest failure found, starting from the survey's generated `first`.
 
-        `prefix` are the hashes of the survey's examples up to `first`; `diverged`
-        tells afterwards whether the second generation was another one.
+        `examples` is how many the survey was to generate, `prefix` are the hashes of
+        its examples up to `first`; `diverged` tells afterwards whether the second
+        generation was another one.
         """
         self.failures[first.example] = first
         if first.outcome in _DEAR:
@@ -80,8 +82,8 @@ class Shrinker:
 
         @seed(seed_value)
         @settings(
-            # One more than the survey took, so that the failing example is reached.
-            max_examples=max(len(prefix) + 1, 2),
+            # As many as in the survey: what Hypothesis generates depends on it.
+            max_examples=examples,
             phases=[Phase.generate, Phase.shrink],
             database=None,
             deadline=None,

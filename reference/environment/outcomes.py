@@ -67,8 +67,9 @@ class Allowed:
             if len(collision_groups(services)) == len(services):
                 return self._outcome(services)  # nothing is open
         nearest: Outcome | None = None
+        names = set(chain.from_iterable(service.variables for service in (*self.certain, *self.perhaps)))
         for outcome in self._consistent(got):
-            if fits(outcome.environment, got):
+            if fits(outcome.environment, got, names):
                 return outcome
             nearest = nearest or outcome
         assert nearest is not None  # there is an outcome for any answer
@@ -206,11 +207,16 @@ def _all_orders(group: Group) -> Iterator[Group]:
 # -- comparing -----------------------------------------------------------------
 
 
-def fits(right: Environment, got: Environment) -> bool:
-    """Whether `got` has all that is right; what it has besides does not tell outcomes apart."""
+def fits(right: Environment, got: Environment, names: Set[str]) -> bool:
+    """Whether `got` has all that is right, and of `names` nothing else.
+
+    What it has besides cannot tell one outcome from another.
+    """
     if right.error is not None or got.error is not None:
         return same(right, got)
-    return right.variables.items() <= got.variables.items()
+    if not right.variables.items() <= got.variables.items():
+        return False
+    return names.isdisjoint(got.variables.keys() - right.variables.keys())
 
 
 def same(one: Environment, other: Environment) -> bool:

@@ -70,14 +70,12 @@ def allocate_create(service: Service, state: Allocations, choose: Choose) -> tup
 def allocate_update(
     old: Service, new: Service, state: Allocations, choose: Choose
 ) -> tuple[Service, Allocations]:
-    """What `new` needs beyond what `old` holds.
+    """What `new`, whose families are decided, needs beyond what `old` holds.
 
     What `old` gives up is released when the update is committed, so it cannot be
     taken by the same update (ALLOC-003).
     """
-    taken = state
-    service = with_families(new, taken, old=old)
-    service, taken, free_ips = _updated_cluster_ips(old, service, taken, choose)
+    service, taken, free_ips = _updated_cluster_ips(old, new, state, choose)
     free_ports: frozenset[int] = frozenset()
     if old.spec.type in NODE_PORT_TYPES and service.spec.type not in NODE_PORT_TYPES:
         free_ports = node_ports_of(old)  # ALLOC-020

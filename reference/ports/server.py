@@ -26,6 +26,7 @@ from reference.ports.allocation import (
 )
 from reference.ports.changes import with_spec
 from reference.ports.defaulting import EXTERNAL_NAME, with_defaults
+from reference.ports.families import with_families
 from reference.ports.pools import Allocations, Allowed
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, INVALID, NOT_FOUND, Refused, Violation
 from reference.ports.transitions import (
@@ -218,11 +219,16 @@ class Server:
         old = self.services[_key(sent)]
         new = with_kept_values(old, with_defaults(sent))
         try:
+            new = with_families(new, self.allocations, old=old)
+        except Refused as refused:
+            return Expectation(rejected=_refused(new, refused, (), exists=False))
+        try:
             allocated, allocations = allocate_update(old, new, self.allocations, choose)
         except Refused as refused:
             violations = update_violations(old, without_type_dependent_fields(old, new))
             rejected = _refused(new, refused, violations, exists=False)
-            return Expectation(rejected=rejected, is_open=self._would_fit_once_released(old, new))
+            fits = not violations and self._would_fit_once_released(old, new)
+            return Expectation(rejected=rejected, is_open=fits)
         stored = without_type_dependent_fields(old, allocated)
         if violations := update_violations(old, stored):
             return Expectation(rejected=_rejected(violations, stored, exists=False))
@@ -238,7 +244,7 @@ class Server:
             allocate_update(old, new, release(old, self.allocations), lowest)
         except Refused:
             return False
-        return not update_violations(old, without_type_dependent_fields(old, new))
+        return True
 
     def _stored(
         self, service: Service, allocations: Allocations, code: int, choices: list[Choice]

@@ -75,7 +75,7 @@ def test_judging_beside_generating(benchmark: BenchmarkFixture, capsys: pytest.C
     assert last is not None
     assert last.clusters == CLUSTERS
     benchmark.extra_info["judging / generating"] = statistics.median(ratios)
-    benchmark.pedantic(survey, args=(1,), rounds=1)
+    benchmark(survey, 1)
     dearest = sorted(last.records.values(), key=lambda record: -record.seconds)[:12]
     with capsys.disabled():
         print(

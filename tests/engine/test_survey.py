@@ -116,7 +116,11 @@ def test_a_failure_is_shrunk_to_what_it_needs() -> None:
     assert record.first_failing is not None
     shrinker = Shrinker(cast(Session, session), invariant, alpha(1, 1), seconds=60)
     smallest = shrinker.shrink(
-        record.failure, strategy=STRATEGY, seed_value=3, prefix=survey.prefix[: record.first_failing]
+        record.failure,
+        strategy=STRATEGY,
+        seed_value=3,
+        examples=60,
+        prefix=survey.prefix[: record.first_failing],
     )
     assert not shrinker.diverged
     cluster = smallest.example.cluster
@@ -132,7 +136,11 @@ def test_another_generation_is_noticed() -> None:
     assert record.failure is not None
     shrinker = Shrinker(cast(Session, session), invariant, alpha(1, 1), seconds=60)
     shrinker.shrink(
-        record.failure, strategy=STRATEGY, seed_value=4, prefix=survey.prefix[: record.first_failing]
+        record.failure,
+        strategy=STRATEGY,
+        seed_value=4,
+        examples=60,
+        prefix=survey.prefix[: record.first_failing],
     )
     assert shrinker.diverged
 
@@ -153,7 +161,11 @@ def test_an_adapter_that_answers_differently_each_time_is_still_reported() -> No
     assert record.failure is not None
     shrinker = Shrinker(cast(Session, session), invariant, alpha(1, 1), seconds=60)
     shrunk = shrinker.shrink(
-        record.failure, strategy=STRATEGY, seed_value=3, prefix=survey.prefix[: record.first_failing]
+        record.failure,
+        strategy=STRATEGY,
+        seed_value=3,
+        examples=60,
+        prefix=survey.prefix[: record.first_failing],
     )
     assert shrunk.outcome is Outcome.DEVIATION
 
@@ -167,7 +179,11 @@ def test_time_for_shrinking_is_bounded() -> None:
     assert record.failure is not None
     shrinker = Shrinker(cast(Session, session), invariant, alpha(1, 1), seconds=0)
     shrunk = shrinker.shrink(
-        record.failure, strategy=STRATEGY, seed_value=3, prefix=survey.prefix[: record.first_failing]
+        record.failure,
+        strategy=STRATEGY,
+        seed_value=3,
+        examples=60,
+        prefix=survey.prefix[: record.first_failing],
     )
     assert shrunk == record.failure
 

@@ -37,7 +37,7 @@ def _service(**spec: Any) -> Service:
     ],
 )
 def test_ports(sent: ServicePort, stored: ServicePort) -> None:
-    """protocol defaults to TCP, a missing, zero or empty targetPort to port (PORT-001, PORT-002)."""
+    """Protocol defaults to TCP, a missing, zero or empty targetPort to port (PORT-001, PORT-002)."""
     assert with_defaults(_service(ports=(sent,))).spec.ports == (stored,)
 
 

@@ -35,7 +35,19 @@ def test_default_node_port_bands() -> None:
 
 @pytest.mark.parametrize(
     ("length", "band"),
-    [(30, 0), (29, 0), (28, 0), (27, 16), (24, 16), (23, 32), (22, 64), (21, 128), (20, 256), (16, 256), (8, 256)],
+    [
+        (30, 0),
+        (29, 0),
+        (28, 0),
+        (27, 16),
+        (24, 16),
+        (23, 32),
+        (22, 64),
+        (21, 128),
+        (20, 256),
+        (16, 256),
+        (8, 256),
+    ],
 )
 def test_cluster_ip_band(length: int, band: int) -> None:
     """0 up to 16 addresses, then size/16 between 16 and 256 (ALLOC-027)."""
@@ -100,7 +112,12 @@ def test_several_cidrs_of_a_family() -> None:
     """The range is the union of the CIDRs, each with its bands (ALLOC-031)."""
     state = Allocations(ClusterSettings(service_cidrs=("10.0.0.0/30", "10.1.0.0/24")))
     allowed = allowed_dynamic_cluster_ips(state, IPV4)
-    for text, is_allowed in (("10.0.0.1", True), ("10.1.0.17", True), ("10.1.0.16", False), ("10.2.0.1", False)):
+    for text, is_allowed in (
+        ("10.0.0.1", True),
+        ("10.1.0.17", True),
+        ("10.1.0.16", False),
+        ("10.2.0.1", False),
+    ):
         address = parse_ip(text)
         assert address is not None
         assert (address.value in allowed) is is_allowed

@@ -33,7 +33,7 @@ def test_every_service_is_admitted_and_defaulted(cluster: Cluster) -> None:
 def test_names_addresses_and_ports_have_one_owner(cluster: Cluster) -> None:
     """No two objects share what the API server keeps unique."""
     for collection in (cluster.services, cluster.pods, cluster.endpoint_slices, cluster.nodes):
-        names = [(item.metadata.namespace, item.metadata.name) for item in collection]  # type: ignore[attr-defined]
+        names = [(item.metadata.namespace, item.metadata.name) for item in collection]
         assert len(set(names)) == len(names)
     ips = [ip for service in cluster.services for ip in service.spec.cluster_ips if ip != CLUSTER_IP_NONE]
     assert len(set(ips)) == len(ips)
