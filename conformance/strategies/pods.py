@@ -59,12 +59,13 @@ STATES = (
 )
 
 CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
-    ((Container("main", ports=(ContainerPort(8080, "http"),)),), ()),
-    ((Container("main"),), ()),
+    ((Container("main", "pause", ports=(ContainerPort(8080, "http"),)),), ()),
+    ((Container("main", "pause"),), ()),
     (
         (
             Container(
                 "main",
+                "pause",
                 ports=(
                     ContainerPort(8081, "http", "TCP"),
                     ContainerPort(5353, "dns", "UDP"),
@@ -76,16 +77,16 @@ CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
     ),
     (
         (
-            Container("main", ports=(ContainerPort(8080, "http", "UDP"), ContainerPort(7000))),
-            Container("second", ports=(ContainerPort(8082, "http"), ContainerPort(8443, "https"))),
+            Container("main", "pause", ports=(ContainerPort(8080, "http", "UDP"), ContainerPort(7000))),
+            Container("second", "pause", ports=(ContainerPort(8082, "http"), ContainerPort(8443, "https"))),
         ),
         (),
     ),
     (
-        (Container("main", ports=(ContainerPort(9090, "metrics"),)),),
+        (Container("main", "pause", ports=(ContainerPort(9090, "metrics"),)),),
         (
-            Container("setup", ports=(ContainerPort(1111, "http"),)),
-            Container("sidecar", ports=(ContainerPort(8083, "http"),), restart_policy="Always"),
+            Container("setup", "pause", ports=(ContainerPort(1111, "http"),)),
+            Container("sidecar", "pause", ports=(ContainerPort(8083, "http"),), restart_policy="Always"),
         ),
     ),
 )

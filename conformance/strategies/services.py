@@ -92,7 +92,13 @@ SOURCE_RANGES: tuple[tuple[str, ...], ...] = (
 
 _IDENTITIES = pools.choices(pools.USUAL_NAMESPACES, tuple(range(len(pools.SERVICE_NAMES))), (10, 20, 30))
 # The usual shapes come up twice as often as the special ones.
-_USUAL = (Shape.CLUSTER_IP, Shape.NODE_PORT, Shape.LOAD_BALANCER, Shape.HEADLESS)
+_USUAL = (
+    Shape.CLUSTER_IP,
+    Shape.NODE_PORT,
+    Shape.LOAD_BALANCER,
+    Shape.LOAD_BALANCER_PENDING,
+    Shape.HEADLESS,
+)
 _SHAPES = pools.choices(tuple(Shape) + _USUAL, pools.SELECTORS)
 _POLICIES = pools.choices(
     ("Cluster", "Local"),  # internalTrafficPolicy

@@ -27,7 +27,7 @@ def cluster_ip_addresses(case: Case) -> None:
 @invariant(
     "dns.existing-names",
     kind=Kind.AGREEMENT,
-    requirements=("DNS-NEG-006", "DNS-NEG-014"),
+    requirements=("DNS-NEG-006",),
     asks=("resolve",),
     classes=("AAAA", "TXT"),
 )
@@ -116,7 +116,7 @@ def unnamed_ports(case: Case) -> None:
     kind=Kind.AGREEMENT,
     requirements=("DNS-HEADLESS-009", "DNS-HEADLESS-010"),
     asks=("resolve",),
-    classes=("hostname", "no hostname"),
+    classes=("hostname",),
 )
 def endpoint_ports(case: Case) -> None:
     """A named port of a headless Service has an SRV record for each ready endpoint that offers it."""

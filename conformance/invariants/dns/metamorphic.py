@@ -121,7 +121,7 @@ def split_slices(case: Case) -> None:
 @invariant(
     "dns.endpoints-do-not-matter",
     kind=Kind.METAMORPHIC,
-    requirements=("DNS-A-002",),
+    requirements=("DNS-A-002", "DNS-NEG-014"),
     asks=("resolve",),
 )
 def endpoints_do_not_matter(case: Case) -> None:

@@ -60,7 +60,14 @@ def _judge_lookup(case: Case, wanted: Lookup, config: ResolverConfig) -> None:
     )
 
 
-def _configs(case: Case) -> Iterator[tuple[Pod, NamespacedName, ResolverConfig, ResolverConfig]]:
+_Judged = tuple[Pod, NamespacedName, ResolverConfig, ResolverConfig]
+
+
+def _configs(case: Case) -> list[_Judged]:
+    return case.memo("dns.resolver-configs", lambda: list(_made_configs(case)))
+
+
+def _made_configs(case: Case) -> Iterator[_Judged]:
     """Each pod, its name, the expected resolv.conf on a node that has none of its own, and the answer."""
     names = pods(case.cluster)
     for pod, name, got in zip(case.cluster.pods, names, case.ask("resolver_configs", names), strict=True):

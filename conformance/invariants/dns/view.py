@@ -77,6 +77,13 @@ class View:
             case, (*queries(case.cluster, self.zone), *near_misses(case.cluster, self.zone))
         )
 
+        # Found once, because a dozen invariants look for theirs.
+        self._topics: dict[tuple[Topic, Kind | None], list[Asked]] = {}
+        for asked in self.asked:
+            self._topics.setdefault((asked.topic, None), []).append(asked)
+            if asked.service is not None:
+                self._topics.setdefault((asked.topic, asked.service.kind), []).append(asked)
+
     def ask(self, case: Case, questions: Sequence[Query]) -> list[Asked]:
         """Further queries."""
         distinct = tuple(dict.fromkeys(questions))
@@ -97,7 +104,7 @@ class View:
 
     def of(self, topic: Topic, kind: Kind | None = None) -> Iterator[Asked]:
         """The queries about this."""
-        return (asked for asked in self.asked if asked.is_of(topic, kind))
+        return iter(self._topics.get((topic, kind), ()))
 
 
 def view(case: Case) -> View:

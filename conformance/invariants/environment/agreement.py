@@ -193,7 +193,9 @@ def links_agree(case: Case) -> None:
 )
 def precedence_agrees(case: Case) -> None:
     """What a container defines itself, in `env` or `envFrom`, stands before the variables of Services."""
-    _judge(case, Topic.PRECEDENCE, ((item, met) for item in _with_variables(case) if (met := _own_classes(item))))
+    _judge(
+        case, Topic.PRECEDENCE, ((item, met) for item in _with_variables(case) if (met := _own_classes(item)))
+    )
 
 
 def _own_classes(item: Answered) -> tuple[str, ...]:

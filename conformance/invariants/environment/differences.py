@@ -120,7 +120,9 @@ def _expansion_rule(item: Answered, variable: EnvVar, got: str | None) -> str:
 def _unresolved_rule(item: Answered, name: str) -> str:
     """Why a reference has to stay as it is written."""
     givers = [
-        service for service in item.known if service.namespace == item.name.namespace and name in service.variables
+        service
+        for service in item.known
+        if service.namespace == item.name.namespace and name in service.variables
     ]
     if any(service.created > item.started for service in givers):
         return "ENV-EXP-018"
@@ -163,9 +165,7 @@ def _excluded(item: Answered, service: Linked) -> tuple[Topic, str]:
 # -- variables that are wrong or missing ---------------------------------------------
 
 
-def _wrong(
-    case: Case, item: Answered, service: Linked, name: str, got: str | None
-) -> tuple[Topic, str]:
+def _wrong(case: Case, item: Answered, service: Linked, name: str, got: str | None) -> tuple[Topic, str]:
     """Of the variable `name`, which `service` gives."""
     shared = {
         other
@@ -211,12 +211,15 @@ def value_rule(service: Service, name: str, expected: str, got: str | None) -> s
         return "ENV-025" if len(set(numbers)) < len(numbers) and f"{prefix}_PORT_" in name else "ENV-001"
     if name == f"{prefix}_PORT" and "://" not in got:
         return "ENV-035"
-    if got != got.lower() or (name.endswith("_PROTO") or "://" in got) and _scheme(got) != _scheme(expected):
+    is_transport = name.endswith("_PROTO") or "://" in got
+    if got != got.lower() or (is_transport and _scheme(got) != _scheme(expected)):
         return "ENV-006"
     address, other = got.strip("[]"), spec.cluster_ips[1:]
     if address in other or any(f"//{ip}" in got or f"[{ip}]" in got for ip in other):
         return "ENV-010"
-    if ":" in spec.cluster_ip and got.replace("[", "").replace("]", "") == expected.replace("[", "").replace("]", ""):
+    if ":" in spec.cluster_ip and got.replace("[", "").replace("]", "") == expected.replace("[", "").replace(
+        "]", ""
+    ):
         return "ENV-009"
     number = got.rpartition(":")[2]
     if name in (f"{prefix}_SERVICE_PORT", f"{prefix}_PORT") and number in {

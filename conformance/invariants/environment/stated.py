@@ -24,6 +24,7 @@ class Started:
 
     `own` are the names that the container defines itself, `nearby` the Services of
     the pod's namespace by prefix, `api_server` the Service of the API server.
+    `imitated` are prefixes whose host variable a port name of another Service gives.
     """
 
     question: str
@@ -34,6 +35,7 @@ class Started:
     own: frozenset[str]
     nearby: dict[str, Service]
     api_server: Service | None
+    imitated: frozenset[str]
 
 
 @lru_cache(maxsize=1024)
@@ -64,9 +66,7 @@ def _started(case: Case) -> Iterator[Started]:
     for service in cluster.services:
         nearby.setdefault(service.metadata.namespace, {})[prefix_of(service.metadata.name)] = service
     api_server = nearby.get("default", {}).get("KUBERNETES")
-    keys = {
-        (item.metadata.namespace, item.metadata.name): tuple(item.data) for item in cluster.config_maps
-    }
+    keys = {(item.metadata.namespace, item.metadata.name): tuple(item.data) for item in cluster.config_maps}
     for name, got in zip(names, case.ask("environment", names), strict=True):
         if got.error is not None:
             continue
@@ -77,6 +77,7 @@ def _started(case: Case) -> Iterator[Started]:
             if found.name == name.container
         )
         at = _start(pod, name.container)
+        around = nearby.get(name.namespace, {})
         yield Started(
             question=environment_of(name, at),
             pod=pod,
@@ -84,8 +85,9 @@ def _started(case: Case) -> Iterator[Started]:
             at=at,
             variables=got.variables,
             own=_own_names(container, name.namespace, keys),
-            nearby=nearby.get(name.namespace, {}),
+            nearby=around,
             api_server=api_server,
+            imitated=frozenset(_imitated(around)),
         )
 
 
@@ -110,6 +112,14 @@ def _own_names(
             found = keys.get((namespace, source.config_map_ref.name), ())
             names.update(source.prefix + key for key in found)
     return frozenset(names)
+
+
+def _imitated(nearby: Mapping[str, Service]) -> Iterator[str]:
+    for prefix, service in nearby.items():
+        for port in service.spec.ports:
+            name = prefix_of(port.name)
+            if name.endswith("_SERVICE_HOST"):
+                yield f"{prefix}_SERVICE_PORT_{name.removesuffix('_SERVICE_HOST')}"
 
 
 def _has_cluster_ip(service: Service) -> bool:
@@ -142,13 +152,15 @@ def host_and_port(case: Case) -> None:
         for prefix, services in _candidates(item):
             host_name, port_name = f"{prefix}_SERVICE_HOST", f"{prefix}_SERVICE_PORT"
             host, port = item.variables.get(host_name), item.variables.get(port_name)
-            if host is None or host_name in item.own:
+            if host is None or host_name in item.own or prefix in item.imitated:
                 continue
             case.judged("host and port")
             owners = [service for service in services if service.spec.cluster_ip == host]
             if not owners:
                 addresses = " or ".join(service.spec.cluster_ip for service in services)
-                _fail(case, "ENV-001" if services else "ENV-013", item, host_name, addresses or "not set", host)
+                _fail(
+                    case, "ENV-001" if services else "ENV-013", item, host_name, addresses or "not set", host
+                )
             if port_name in item.own or f"{prefix}_SERVICE" in item.nearby:
                 continue
             first = str(owners[0].spec.ports[0].port) if owners[0].spec.ports else None
@@ -217,12 +229,12 @@ def groups_are_complete(case: Case) -> None:
 
 
 def _is_ambiguous(item: Started, prefix: str) -> bool:
-    """Whether the name of one Service around continues that of another with this prefix, or is continued by it."""
+    """Whether the variables of another Service around can have names that begin with this prefix."""
     for other in (*item.nearby, *(("KUBERNETES",) if item.api_server else ())):
         if other != prefix and (other.startswith(f"{prefix}_") or prefix.startswith(f"{other}_")):
             return True
     # Of two Services `kubernetes` either may be meant; agreement knows which.
-    return prefix == "KUBERNETES" and item.api_server is not None and prefix in item.nearby
+    return prefix == "KUBERNETES" and item.nearby.get(prefix, item.api_server) is not item.api_server
 
 
 @invariant(
@@ -260,6 +272,11 @@ def count(case: Case) -> None:
 # -- what must not be there --------------------------------------------------------------
 
 
+def _is_foreign(item: Started, prefix: str) -> bool:
+    """Whether something else than a Service of that prefix may give its host variable."""
+    return prefix in item.imitated or f"{prefix}_SERVICE_HOST" in item.own
+
+
 @invariant(
     "environment.nothing-without-an-address",
     kind=Kind.STATED,
@@ -272,7 +289,7 @@ def nothing_without_an_address(case: Case) -> None:
     for item in started(case):
         for prefix, service in item.nearby.items():
             name = f"{prefix}_SERVICE_HOST"
-            if _has_cluster_ip(service) or name in item.own or prefix == "KUBERNETES":
+            if _has_cluster_ip(service) or prefix == "KUBERNETES" or _is_foreign(item, prefix):
                 continue
             case.judged("external name" if service.spec.type == "ExternalName" else "headless")
             if name in item.variables:
@@ -291,7 +308,9 @@ def nothing_of_the_future(case: Case) -> None:
     for item in started(case):
         for prefix, service in item.nearby.items():
             name = f"{prefix}_SERVICE_HOST"
-            if service.metadata.creation_timestamp <= item.at or name in item.own or prefix == "KUBERNETES":
+            if service.metadata.creation_timestamp <= item.at or prefix == "KUBERNETES":
+                continue
+            if _is_foreign(item, prefix):
                 continue
             case.judged("created after the start")
             if name in item.variables:
@@ -313,7 +332,7 @@ def no_links(case: Case) -> None:
         case.judged("no links")
         for prefix in item.nearby:
             name = f"{prefix}_SERVICE_HOST"
-            if prefix != "KUBERNETES" and name not in item.own and name in item.variables:
+            if prefix != "KUBERNETES" and name in item.variables and not _is_foreign(item, prefix):
                 _fail(case, "ENV-019", item, name, None, item.variables[name])
 
 
@@ -334,7 +353,7 @@ def nothing_of_other_namespaces(case: Case) -> None:
                 continue
             for prefix in prefixes:
                 name = f"{prefix}_SERVICE_HOST"
-                if prefix == "KUBERNETES" or prefix in item.nearby or name in item.own:
+                if prefix == "KUBERNETES" or prefix in item.nearby or _is_foreign(item, prefix):
                     continue
                 case.judged("a Service of another namespace")
                 if name in item.variables:
@@ -389,7 +408,9 @@ def own_values_stand(case: Case) -> None:
             got = item.variables.get(name)
             if got != variable.value:
                 rule = "ENV-029" if got in _earlier(item.container, name) else "ENV-026"
-                _fail(case, rule if variable.value else "ENV-027", item, name, repr(variable.value), repr(got))
+                _fail(
+                    case, rule if variable.value else "ENV-027", item, name, repr(variable.value), repr(got)
+                )
 
 
 def _earlier(container: Container, name: str) -> set[str]:

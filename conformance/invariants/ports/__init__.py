@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from conformance.invariants.ports import admission, metamorphic, stated, stored
+from conformance.invariants.ports import admission, metamorphic, stated, stated_fields, stored
 
-__all__ = ["admission", "metamorphic", "stated", "stored"]
+__all__ = ["admission", "metamorphic", "stated", "stated_fields", "stored"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports import topics
-from conformance.invariants.ports.timeline import responses, show_response, steps
+from conformance.invariants.ports.timeline import Step, responses, show_response, steps
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, NOT_FOUND
 from reference.questions import Verb
 
@@ -230,7 +230,7 @@ def status_codes(case: Case) -> None:
         case.judged(*map(str, sorted(allowed)))
         if step.response.code not in allowed:
             case.fail(
-                step.rejected.rules[0] if step.rejected and step.rejected.rules else "ALLOC-009",
+                "ALLOC-029" if step.rejected and "ALLOC-029" in step.rejected.rules else "VAL-019",
                 question=f"status code of {step}",
                 expected=" or ".join(map(str, sorted(allowed))),
                 got=show_response(step.response),
@@ -285,22 +285,35 @@ def allocation_errors_come_alone(case: Case) -> None:
             )
 
 
+_UPDATE_ROWS = (
+    "ALLOC-034",
+    "VAL-046",
+    "VAL-056",
+    "VAL-062",
+    "VAL-067",
+    "TYPE-013",
+    "TYPE-016",
+    "TYPE-017",
+    "TYPE-022",
+    "TYPE-023",
+    "TYPE-024",
+)
+
+
+def _update_row(step: Step) -> str:
+    """The row that refuses an update; validation in general is TYPE-013."""
+    rejected = step.expectation.rejected
+    return (
+        next((rule for rule in rejected.rules if rule in _UPDATE_ROWS), "TYPE-013")
+        if rejected
+        else "TYPE-013"
+    )
+
+
 @invariant(
     "ports.update-admission",
     kind=Kind.AGREEMENT,
-    requirements=(
-        "ALLOC-034",
-        "VAL-046",
-        "VAL-056",
-        "VAL-062",
-        "VAL-067",
-        "TYPE-013",
-        "TYPE-016",
-        "TYPE-017",
-        "TYPE-022",
-        "TYPE-023",
-        "TYPE-024",
-    ),
+    requirements=_UPDATE_ROWS,
     asks=("admit",),
     classes=("update granted", "update refused"),
 )
@@ -314,19 +327,17 @@ def update_admission(case: Case) -> None:
             continue
         case.judged("update refused" if rejected else "update granted")
         if not step.expectation.allows(granted=step.granted):
-            rule = rejected.rules[0] if rejected and rejected.rules else "TYPE-013"
-            topics.fail_acceptance(case, step, rule)
+            topics.fail_acceptance(case, step, _update_row(step))
 
 
 @invariant(
     "ports.update-causes",
     kind=Kind.AGREEMENT,
-    requirements=("ALLOC-034", "VAL-046", "VAL-056", "VAL-062", "VAL-067", "TYPE-022", "TYPE-023"),
+    requirements=tuple(row for row in _UPDATE_ROWS if row not in ("TYPE-016", "TYPE-017", "TYPE-024")),
     asks=("admit",),
 )
 def update_causes(case: Case) -> None:
     """The refusal of an update names each field and the reason."""
     for step in steps(case):
         if step.request.verb is Verb.UPDATE and step.rejected is not None:
-            rules = step.rejected.rules
-            topics.judge_causes_of(case, step, rules[0] if rules else "TYPE-013")
+            topics.judge_causes_of(case, step, _update_row(step))

@@ -119,7 +119,8 @@ def _topic(step: Step) -> tuple[Topic, str]:
     """The topic of a creation, and the requirement that is at stake."""
     rejected = step.expectation.rejected
     if rejected is not None and rejected.rules:
-        return _BY_RULE.get(rejected.rules[0], NODE_PORTS), rejected.rules[0]
+        rule = rejected.rules[0]
+        return (_BY_RULE[rule], rule) if rule in _BY_RULE else (NODE_PORTS, "VAL-018")
     for cause in step.response.causes:
         if cause.field.endswith(".nodePort"):
             return NODE_PORTS, "ALLOC-009"
@@ -181,7 +182,8 @@ def judge_causes(case: Case, topic: Topic) -> None:
     """A refusal of this topic names its field and its reason."""
     for step, its_topic, requirement in _creations(case):
         if its_topic is topic:
-            judge_causes_of(case, step, requirement)
+            known = requirement in topic.with_causes
+            judge_causes_of(case, step, requirement if known else topic.with_causes[0])
 
 
 def judge_causes_of(case: Case, step: Step, requirement: str) -> None:

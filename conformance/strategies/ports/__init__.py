@@ -2,7 +2,8 @@
 """API sessions: requests to an API server whose pools are small.
 
 Each request is two choices (what is done to which Service with which numbers,
-and the body), and is built by looking only at what was sent before.
+and the body), and is built by looking only at what was sent before.  Between
+them come requests that have to be refused, each for one stated reason.
 """
 
 from __future__ import annotations
@@ -83,11 +84,19 @@ class _Body:
 
 
 def _bodies() -> list[_Body]:
-    """Good objects more often than defects, and above all those that need numbers; all edits evenly."""
-    made = [*SHAPES, *NEAR_MISSES, *DEFECTS, *SHAPES, *UNSPOKEN, *(_FREQUENT * 5), *ODDITIES]
+    """Good objects, above all those that compete; all edits evenly."""
+    made = [*SHAPES, *NEAR_MISSES, *SHAPES, *UNSPOKEN, *(_FREQUENT * 4), *ODDITIES]
     return [_Body(make, edit) for make, edit in zip(made, cycle(EDITS), strict=False)]
 
 
+def _probes() -> tuple[tuple[str, ...], ...]:
+    """Defects to be sent between other requests: none, each one, and pairs of those that differ."""
+    names = tuple(DEFECTS)
+    half = len(names) // 2
+    return ((), *((name,) for name in names), *zip(names, names[half:] + names[:half], strict=True))
+
+
+_PROBE = ("default", "probe")
 _TARGETS = pools.choices(_ACTIONS, tuple(range(4)), tuple(range(CHOICES)))
 
 Choice = tuple[tuple[Any, ...], _Body]
@@ -101,12 +110,22 @@ def sessions(*, max_requests: int = 6) -> st.SearchStrategy[tuple[ApiSession, ..
         st.lists(request, min_size=least, max_size=max_requests) for least in range(1, max_requests + 1)
     ]
     return st.builds(
-        _session, st.sampled_from(SETTINGS), st.integers(0, max_requests - 1).flatmap(by_least.__getitem__)
+        lambda settings, probes, choices: _session(settings, probes, choices, max_requests),
+        st.sampled_from(SETTINGS),
+        st.sampled_from(_probes()),
+        st.integers(0, max_requests - 1).flatmap(by_least.__getitem__),
     )
 
 
-def _session(settings: ClusterSettings, choices: list[Choice]) -> tuple[ApiSession, ...]:
-    return (ApiSession(settings, tuple(_requests(settings, choices))),)
+def _session(
+    settings: ClusterSettings, probes: tuple[str, ...], choices: list[Choice], most: int
+) -> tuple[ApiSession, ...]:
+    """The probes come after the first request: what they leave behind would be in the way of the others."""
+    # The choices of a request decide which numbers its probe asks for, so that they collide.
+    number = choices[0][0][2]
+    sent = [ApiRequest(Verb.CREATE, _made(settings, name, number, _PROBE)) for name in probes[: most - 1]]
+    requests = tuple(_requests(settings, choices[: most - len(sent)]))
+    return (ApiSession(settings, (*requests[:1], *sent, *requests[1:])),)
 
 
 def _requests(settings: ClusterSettings, choices: Iterable[Choice]) -> Iterable[ApiRequest]:
@@ -120,7 +139,7 @@ def _requests(settings: ClusterSettings, choices: Iterable[Choice]) -> Iterable[
             yield ApiRequest(Verb.CREATE, service)
             if body.make in ODDITIES:
                 return
-            if body.make not in DEFECTS and body.make not in UNSPOKEN:
+            if body.make not in UNSPOKEN:
                 sent[service.metadata.namespace, service.metadata.name] = service
         elif action == "create again":
             yield ApiRequest(Verb.CREATE, _nth(sent, who))

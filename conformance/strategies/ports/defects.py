@@ -271,6 +271,7 @@ DEFECTS: dict[str, Defect] = {
     "external IP that is no address": _external_ip("VAL-049", "web.example.com"),
     "external IP with a prefix length": _external_ip("VAL-049", "198.18.0.0/24"),
     "external IP 0.0.0.0": _external_ip("VAL-050", "0.0.0.0"),
+    "external IP ::": _external_ip("VAL-050", "::"),
     "external IP 127.0.0.1": _external_ip("VAL-051", "127.0.0.1"),
     "external IP ::1": _external_ip("VAL-051", "::1"),
     "external IP 169.254.0.1": _external_ip("VAL-052", "169.254.0.1"),

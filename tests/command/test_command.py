@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command, as its users run it: results, exit codes, files, errors, interrupts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NAIVE = f"exec:{sys.executable} {ROOT / 'tests' / 'naive' / 'program.py'}"
+SHORT = ("--profile", "quick", "--clusters", "20")
+
+
+def command(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "kube_service_conformance", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def without_times(path: Path) -> str:
+    """A stored report less its times."""
+    report = yaml.safe_load(path.read_text())
+    del report["time"]
+    return yaml.safe_dump(report)
+
+
+def test_two_runs_with_one_seed_give_equal_reports(tmp_path: Path) -> None:
+    """Reports differ in nothing but the times, also with deviations and over the wire."""
+    words = ("run", *SHORT, "--adapter", NAIVE, "--invariant", "dns.cluster-ip-names", "--seed", "5")
+    for name in ("first", "second"):
+        done = command(tmp_path, *words, "--report", f"{name}.yaml", "--deviations", "found")
+        assert done.returncode == 1, done.stderr
+    assert without_times(tmp_path / "first.yaml") == without_times(tmp_path / "second.yaml")
+
+
+def test_a_deviation_tells_the_whole_story(tmp_path: Path) -> None:
+    """Requirement, expected, got, the smallest cluster, and a line that replays it and works."""
+    done = command(
+        tmp_path, "run", *SHORT, "--adapter", NAIVE, "--invariant", "dns.cluster-ip-names", "--report", ""
+    )
+    assert done.returncode == 1
+    assert re.search(r"^DNS-PTR-001: .*PTR", done.stdout, re.MULTILINE)
+    assert "asked: PTR" in done.stdout
+    assert "expected: " in done.stdout
+    assert "got: NXDOMAIN" in done.stdout
+    assert "kind: Service" in done.stdout
+    replay = re.search(r"^replay: kube-service-conformance (.*)$", done.stdout, re.MULTILINE)
+    assert replay is not None
+    again = subprocess.run(
+        f"{sys.executable} -m kube_service_conformance {replay[1]}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "deviation" in again.stdout
+    on_reference = command(tmp_path, "replay", "conformance-deviations/dns.cluster-ip-names.yaml")
+    assert on_reference.returncode == 0
+    assert "pass" in on_reference.stdout
+    assert not (tmp_path / "conformance-report.yaml").exists()
+
+
+def test_the_header_tells_where_each_value_comes_from(tmp_path: Path) -> None:
+    """Command line, environment and default are told apart."""
+    done = command(
+        tmp_path,
+        "run",
+        "--clusters",
+        "1",
+        "--invariant",
+        "selectors.string-agrees",
+        KUBE_SERVICE_CONFORMANCE_PROFILE="quick",
+    )
+    assert "clusters: 1 (command line)" in done.stderr
+    assert "profile: quick (environment KUBE_SERVICE_CONFORMANCE_PROFILE)" in done.stderr
+    assert "adapter: reference (default)" in done.stderr
+
+
+def test_manifests_are_judged_beside_generated_clusters(tmp_path: Path) -> None:
+    """The user's own objects are named in the report; `--manifests` takes several files."""
+    from conformance.manifests import shapes
+
+    files = [str(path) for path in list(shapes().values())[:2]]
+    done = command(
+        tmp_path, "run", "--profile", "quick", "--clusters", "0", "--report", "r.json", "--manifests", *files
+    )
+    assert "Traceback" not in done.stderr
+    assert ", ".join(files) in (tmp_path / "r.json").read_text()
+    assert "deviation" not in done.stdout.splitlines()[-2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--adapter", "referense"), "did you mean 'reference'"),
+        (("run", "--adapter", "no_such_module:thing"), "no_such_module"),
+        (("run", "--adapter", "exec:./no-such-program"), "no-such-program"),
+        (("run", "--adapter", "exec:false"), "did not start"),
+        (("run", "--profile", "standrad"), "did you mean 'standard'"),
+        (("run", "--profile", "none.yaml"), "none.yaml"),
+        (("run", "--profile", "bad.yaml"), "bad.yaml"),
+        (("run", "--seed", "x"), "option seed"),
+        (("run", "--clusters", "-3"), "option clusters"),
+        (("run", "--report", "report.xml"), "option report"),
+        (("run", "--invariant", "dns.cluster-ip-name"), "did you mean 'dns.cluster-ip-names'"),
+        (("run", "--manifests", "none.yaml"), "none.yaml"),
+        (("run", "--manifests", "bad.yaml"), "bad.yaml"),
+        (("run", "stray.yaml"), "--manifests"),
+        (("replay", "none.yaml"), "none.yaml"),
+        (("replay", "bad.yaml"), "not a reproducer"),
+        (("requirements", "DNS-PTR-0001"), "did you mean 'DNS-PTR-001'"),
+        (("requirements", "--coverage", "--report", "bad.yaml"), "not a report"),
+    ],
+)
+def test_bad_input_is_one_clear_error(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    """One line on standard error, exit code 2, no traceback, nothing written."""
+    (tmp_path / "bad.yaml").write_text("name: [unclosed\n")
+    done = command(tmp_path, *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_a_report_and_what_was_found(tmp_path: Path, number: signal.Signals) -> None:
+    """Interrupted in the middle, the run still writes a valid report and keeps each deviation."""
+    child = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "kube_service_conformance", "run", "--adapter", NAIVE),
+            *("--profile", "deep", "--report", "r.yaml"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    for line in child.stderr:
+        if line.startswith("found deviation"):
+            break
+    child.send_signal(number)
+    output, _ = child.communicate(timeout=120)
+    assert child.returncode == 1
+    report = yaml.safe_load((tmp_path / "r.yaml").read_text())
+    assert report["interrupted"] is True
+    assert report["outcomes"]["deviation"] >= 1
+    assert len(list((tmp_path / "conformance-deviations").glob("*.yaml"))) == report["outcomes"]["deviation"]
+    assert "interrupted" in output
+
+
+def test_smoke_says_what_an_adapter_supports(tmp_path: Path) -> None:
+    """The plumbing of the reference and of a program is in order; nothing is judged."""
+    for adapter in ("reference", NAIVE):
+        done = command(tmp_path, "smoke", "--adapter", adapter)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "route" in done.stdout
+        assert "FAILED" not in done.stdout
+
+
+def test_requirements_show_rows_and_coverage(tmp_path: Path) -> None:
+    """A row with its sentence, source and invariants; a group by its prefix; the whole matrix."""
+    row = command(tmp_path, "requirements", "DNS-PTR-001")
+    assert "DNS-PTR-001 (must)" in row.stdout
+    assert "checked by: dns.cluster-ip-names" in row.stdout
+    group = command(tmp_path, "requirements", "HC")
+    assert group.stdout.count("\nHC-") + group.stdout.startswith("HC-") == 16
+    matrix = command(tmp_path, "requirements", "--coverage")
+    assert matrix.returncode == 0
+    assert "DNS-PTR-001" in matrix.stdout
+    assert max(map(len, matrix.stdout.splitlines())) <= 80

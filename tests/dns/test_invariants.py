@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of DNS: the model keeps them, and each kind of mistake breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+
+import conformance.invariants.dns  # noqa: F401  registers them
+from conformance.example import Example
+from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
+from conformance.strategies.clusters import clusters
+from reference.dns import compile, demand, facts_of, resolver_config
+from reference.objects import Cluster
+from reference.questions import Answer, Query, Rcode, ResolverConfig
+from tests.dns.samples import CLUSTER, Z
+
+INVARIANTS = [each for each in registered().values() if each.id.startswith("dns.")]
+_STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+
+Change = Callable[[Query, Answer], Answer]
+
+
+class Server:
+    """The model's answers, changed."""
+
+    def __init__(self, change: Change = lambda _, answer: answer) -> None:
+        self.change = change
+
+    def supports(self, operation: str) -> bool:
+        """Both operations of the area."""
+        return operation in ("resolve", "resolver_configs")
+
+    def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
+        """Changed answers to queries, true ones about resolv.conf."""
+        if operation == "resolver_configs":
+            return [resolver_config(example.cluster, name) for name in questions]
+        zone = compile(example.cluster)
+        return [self.change(query, zone.resolve(query)) for query in questions]
+
+
+def broken(change: Change, cluster: Cluster = CLUSTER) -> set[str]:
+    """The invariants that a server with this change breaks, without the area's name."""
+    case = Case(Example(cluster=cluster), Server(change))
+    found = {each: deviation for each in INVARIANTS if (deviation := deviation_of(each, case)) is not None}
+    for each, deviation in found.items():
+        assert deviation.requirement in each.requirements, each.id
+    return {each.id.removeprefix("dns.") for each in found}
+
+
+def deviation_of(each: Invariant, case: Case) -> Deviation | None:
+    """What the invariant reports."""
+    try:
+        each.check(case)
+    except Deviation as deviation:
+        return deviation
+    return None
+
+
+@_STEADY
+@given(clusters())
+def test_the_model_keeps_every_invariant(cluster: Cluster) -> None:
+    """No invariant accuses the model, on any generated cluster."""
+    assert broken(lambda _, answer: answer, cluster) == set()
+
+
+def test_the_sample_keeps_every_invariant() -> None:
+    """Nor on a cluster of both families with every kind of Service."""
+    assert broken(lambda _, answer: answer) == set()
+
+
+@_STEADY
+@given(clusters())
+def test_the_model_satisfies_the_demands(cluster: Cluster) -> None:
+    """Every canonical answer satisfies what the specification demands of it, `should` included."""
+    zone = compile(cluster)
+    for service in zone.index.services.values():
+        for prefix in ("", "x.", "_http._tcp.", "_http._udp."):
+            for kind in ("A", "AAAA", "SRV", "TXT", "CNAME"):
+                query = Query(f"{prefix}{service.name}.{zone.name}", kind)
+                answer, wanted = zone.resolve(query), demand(zone, query)
+                assert answer.rcode in wanted.rcodes, query
+                assert wanted.should in (None, answer.rcode), query
+                assert wanted.missing(facts_of(answer)) is None, query
+                assert wanted.excess(facts_of(answer), name=query.name) is None, query
+
+
+def _without(kind: str) -> Change:
+    return lambda _, answer: evolve(
+        answer, records=frozenset(record for record in answer.records if record.type != kind)
+    )
+
+
+def _srv(change: Callable[[list[str]], list[str]]) -> Change:
+    return lambda _, answer: evolve(
+        answer,
+        records=frozenset(
+            evolve(record, data=" ".join(change(record.data.split()))) if record.type == "SRV" else record
+            for record in answer.records
+        ),
+    )
+
+
+def _nxdomain_for_nodata(_: Query, answer: Answer) -> Answer:
+    empty = answer.rcode is Rcode.NOERROR and not answer.records
+    return Answer(Rcode.NXDOMAIN) if empty else answer
+
+
+def _nodata_for_nxdomain(_: Query, answer: Answer) -> Answer:
+    return Answer(Rcode.NOERROR) if answer.rcode is Rcode.NXDOMAIN else answer
+
+
+def _by_letter_case(query: Query, answer: Answer) -> Answer:
+    return answer if query.name == query.name.lower() else Answer(Rcode.NXDOMAIN)
+
+
+FAULTS: dict[str, tuple[Change, set[str]]] = {
+    "NXDOMAIN for NODATA": (_nxdomain_for_nodata, {"existing-names", "enclosing-names", "families-agree"}),
+    "NODATA for NXDOMAIN": (
+        _nodata_for_nxdomain,
+        {"missing-services", "missing-ports", "missing-endpoints", "empty-headless", "below-external-names"},
+    ),
+    "letter case counts": (_by_letter_case, {"letter-case"}),
+    "no address": (_without("A"), {"cluster-ip-addresses", "headless-addresses", "endpoint-hostnames"}),
+    "no AAAA": (_without("AAAA"), {"cluster-ip-addresses", "headless-addresses"}),
+    "no SRV": (_without("SRV"), {"service-ports", "endpoint-ports"}),
+    "no PTR": (_without("PTR"), {"cluster-ip-names", "endpoint-names"}),
+    "no CNAME": (_without("CNAME"), {"external-names"}),
+    "no version": (_without("TXT"), {"schema-version"}),
+    "wrong port": (_srv(lambda data: [*data[:2], "1", data[3]]), {"service-ports", "endpoint-ports"}),
+    "port first": (_srv(lambda data: [data[2], *data[:2], data[3]]), {"service-ports", "endpoint-ports"}),
+    "other weight": (_srv(lambda data: [data[0], "7", *data[2:]]), {"coredns-ports"}),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), FAULTS.values(), ids=FAULTS)
+def test_each_mistake_is_seen(change: Change, expected: set[str]) -> None:
+    """A mistake breaks the invariants of its own topic."""
+    assert expected <= broken(change)
+
+
+def test_weights_are_free_but_for_coredns() -> None:
+    """Priority and weight of SRV records are not prescribed (DNS-SRV-005)."""
+    assert broken(FAULTS["other weight"][0]) == {"coredns-ports"}
+
+
+def test_the_port_of_a_headless_service_may_be_either() -> None:
+    """Both the Service's number and the slice's are accepted (DNS-HEADLESS-010)."""
+
+    def specified(query: Query, answer: Answer) -> Answer:
+        if "cassandra" not in query.name:
+            return answer
+        return _srv(lambda data: [*data[:2], "9042", data[3]])(query, answer)
+
+    assert broken(specified) <= {"coredns-ports"}
+
+
+def test_names_of_endpoints_are_free() -> None:
+    """A server may make up other names for endpoints that have no hostname (DNS-HEADLESS-005)."""
+    zone = compile(CLUSTER)
+
+    def renamed(query: Query, _: Answer) -> Answer:
+        lower = query.name.lower()
+        if lower.startswith("10-244-1-4."):
+            return Answer(Rcode.NXDOMAIN)
+        answer = zone.resolve(evolve(query, name=lower.replace("id7.cassandra", "10-244-1-4.cassandra")))
+        return evolve(
+            answer,
+            records=frozenset(
+                evolve(
+                    record,
+                    name=record.name.replace("10-244-1-4.", "id7."),
+                    data=record.data.replace("10-244-1-4.", "id7."),
+                )
+                for record in answer.records
+            ),
+        )
+
+    # This server always speaks of one cluster, so related clusters are not its business.
+    related = {each.id.removeprefix("dns.") for each in INVARIANTS if each.kind is Kind.METAMORPHIC}
+    assert {name for name in broken(renamed) if not name.startswith("coredns-")} <= related - {"letter-case"}
+
+
+def _by_id(name: str) -> Invariant:
+    return next(each for each in INVARIANTS if each.id == f"dns.{name}")
+
+
+CONFIGS: list[tuple[str, Callable[[ResolverConfig], ResolverConfig]]] = [
+    ("resolver-searches", lambda config: evolve(config, searches=config.searches[::-1])),
+    ("resolver-searches", lambda config: evolve(config, searches=(*config.searches, f"other.svc.{Z}"))),
+    ("resolver-options", lambda config: evolve(config, options=())),
+    ("resolver-nameservers", lambda config: evolve(config, nameservers=("192.0.2.1", *config.nameservers))),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), CONFIGS)
+def test_wrong_resolver_configurations(name: str, change: Callable[[ResolverConfig], ResolverConfig]) -> None:
+    """A wrong resolv.conf breaks the invariant of its part."""
+
+    class Agent(Server):
+        def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
+            return [change(config) for config in super().ask(example, operation, questions)]
+
+    with pytest.raises(Deviation):
+        _by_id(name).check(Case(Example(cluster=CLUSTER), Agent()))
+
+
+def test_the_nodes_own_searches_are_accepted() -> None:
+    """The node's own search domains, which are not known, may follow the cluster's."""
+
+    class Agent(Server):
+        def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
+            node = ResolverConfig(("192.0.2.1",), ("example.com",))
+            return [resolver_config(example.cluster, name, node=node) for name in questions]
+
+    for name in ("resolver-searches", "resolver-options", "resolver-nameservers"):
+        case = Case(Example(cluster=CLUSTER), Agent())
+        _by_id(name).check(case)
+        assert case.tally.comparisons
