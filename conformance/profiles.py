@@ -67,7 +67,9 @@ class Budget:
     `statistical_examples`: on how many clusters each statistical invariant is
     judged; `metamorphic_per_cluster`: how many metamorphic invariants take their
     turn on one cluster; `shrink_seconds`: the most time to shrink one failure;
-    `minimum_inputs`: fewer make the verdict "not exercised".
+    `minimum_inputs`: fewer make the verdict "not exercised", which fails the run;
+    with 0 the run asks for no minimum, and what it did not exercise is reported
+    and does not fail it.
     """
 
     clusters: int

@@ -40,7 +40,16 @@ class Result:
         if self.interrupted:
             found = any(verdict.failure is not None and verdict.outcome.fails for verdict in self.verdicts)
             return 1 if found else 2
-        return 1 if any(verdict.outcome.fails for verdict in self.verdicts) else 0
+        return 1 if any(self.fails(verdict) for verdict in self.verdicts) else 0
+
+    def fails(self, verdict: Verdict) -> bool:
+        """Whether a verdict makes the run fail.
+
+        What was not exercised does, unless the profile asks for no minimum.
+        """
+        if verdict.outcome is Outcome.NOT_EXERCISED:
+            return self.profile.budget.minimum_inputs > 0 or self.stopped is not None
+        return verdict.outcome.fails
 
     @property
     def summary(self) -> str:
@@ -51,6 +60,8 @@ class Result:
             if (number := self.count(outcome)) and outcome is not Outcome.PASS
         )
         verdict = "conformant" if self.exit_code == 0 else "not conformant"
+        if self.exit_code == 0 and self.count(Outcome.NOT_EXERCISED):
+            verdict = "conformant as far as it was exercised"
         if self.interrupted:
             verdict = "interrupted"
         return (

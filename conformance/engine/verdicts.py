@@ -41,9 +41,9 @@ def of_record(record: Record, *, minimum_inputs: int, stopped: str | None) -> Ve
         outcome = record.failure.outcome
         if outcome is not Outcome.DEVIATION:
             detail = record.failure.got
-    elif record.inputs < minimum_inputs:
+    elif record.inputs < max(1, minimum_inputs):
         outcome = Outcome.NOT_EXERCISED
-        detail = f"{record.inputs} of the {minimum_inputs} inputs that the profile asks for"
+        detail = f"{record.inputs} of the {max(1, minimum_inputs)} inputs that are asked for"
     elif missed:
         outcome = Outcome.NOT_EXERCISED
         detail = "never met: " + "; ".join(missed)

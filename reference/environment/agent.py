@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from reference.environment.outcomes import Allowed
-from reference.environment.snapshot import concerns, visible, wants_links
+from reference.environment.outcomes import Allowed, Snapshot
+from reference.environment.snapshot import wants_links
 from reference.environment.variables import Linked
 from reference.objects import Cluster, ConfigMap, Container, Pod
 from reference.questions import ContainerName, Environment
@@ -37,6 +37,7 @@ class NodeAgent:
     def __init__(self, cluster: Cluster) -> None:
         self.services = tuple(Linked.of(service) for service in cluster.services)
         self.pods = {(pod.metadata.namespace, pod.metadata.name): pod for pod in cluster.pods}
+        self._snapshots: dict[tuple[str, int, bool], Snapshot] = {}
         self._config_maps: dict[str, dict[str, ConfigMap]] = {}
         for item in cluster.config_maps:
             self._config_maps.setdefault(item.metadata.namespace, {})[item.metadata.name] = item
@@ -49,23 +50,18 @@ class NodeAgent:
         container, moment = find_container(pod, name.container), started_at(pod, name.container)
         if container is None or moment is None:
             return None
-        links = wants_links(pod)
-        certain, perhaps = [], []
-        for service in self.services:
-            if concerns(service, name.namespace, links=links):
-                seen = visible(service.created, moment)
-                if seen is None:
-                    perhaps.append(service)
-                elif seen:
-                    certain.append(service)
         return Allowed(
             container=container,
-            namespace=name.namespace,
-            links=links,
             config_maps=self._config_maps.get(name.namespace, {}),
-            certain=tuple(certain),
-            perhaps=tuple(perhaps),
+            snapshot=self._snapshot(name.namespace, moment, links=wants_links(pod)),
         )
+
+    def _snapshot(self, namespace: str, moment: int, *, links: bool) -> Snapshot:
+        key = (namespace, moment, links)
+        found = self._snapshots.get(key)
+        if found is None:
+            found = self._snapshots[key] = Snapshot.of(self.services, namespace, moment, links=links)
+        return found
 
     def environment(self, name: ContainerName) -> Environment:
         """The canonical one of the right environments."""

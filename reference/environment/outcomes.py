@@ -17,7 +17,7 @@ from itertools import chain, combinations, permutations, product
 from attrs import frozen
 
 from reference.environment.own import ConfigMaps, Unavailable, assemble, own_variables
-from reference.environment.snapshot import included
+from reference.environment.snapshot import concerns, included, visible
 from reference.environment.variables import Linked, mangled
 from reference.objects import Container
 from reference.questions import Environment
@@ -37,23 +37,68 @@ class Outcome:
 
 
 @frozen(eq=False)
-class Allowed:
-    """All that is right for one container.
+class Snapshot:
+    """What the Services give the containers of a namespace that were started at one moment.
 
-    `certain` are the Services that may concern the pod and are in the snapshot for
-    sure, `perhaps` those that may be in it.
+    `certain` are the Services that may concern them and are seen for sure, `perhaps`
+    those that may be seen.  `services` and `variables` are what comes of the certain
+    ones in their order, and `is_open` says that something else may come out.
     """
 
-    container: Container
     namespace: str
     links: bool
-    config_maps: ConfigMaps
     certain: tuple[Linked, ...]
     perhaps: tuple[Linked, ...]
+    services: tuple[Linked, ...]
+    variables: Mapping[str, str]
+    is_open: bool
+
+    @classmethod
+    def of(cls, services: Iterable[Linked], namespace: str, moment: int, *, links: bool) -> Snapshot:
+        """The snapshot at `moment` for pods of `namespace`, which want links or not."""
+        certain, perhaps = [], []
+        for service in services:
+            if concerns(service, namespace, links=links):
+                seen = visible(service.created, moment)
+                if seen is None:
+                    perhaps.append(service)
+                elif seen:
+                    certain.append(service)
+        chosen = included(certain, namespace, links=links)
+        return cls(
+            namespace=namespace,
+            links=links,
+            certain=tuple(certain),
+            perhaps=tuple(perhaps),
+            services=chosen,
+            variables=expanded(chosen),
+            is_open=bool(perhaps) or len(collision_groups(chosen)) < len(chosen),
+        )
+
+    def included(self, seen: Iterable[Linked]) -> tuple[Linked, ...]:
+        """The Services whose variables are given if of `perhaps` just these are seen."""
+        return included((*self.certain, *seen), self.namespace, links=self.links)
+
+
+def expanded(order: Iterable[Linked]) -> dict[str, str]:
+    """The variables of Services that are expanded in this order, the later over the earlier."""
+    variables: dict[str, str] = {}
+    for service in order:
+        variables.update(service.variables)
+    return variables
+
+
+@frozen(eq=False)
+class Allowed:
+    """All that is right for one container."""
+
+    container: Container
+    config_maps: ConfigMaps
+    snapshot: Snapshot
 
     def canonical(self) -> Environment:
         """The one in which no Service of the very second is seen and a later listed one wins."""
-        return self._outcome(self._included(())).environment
+        return assemble(self.container, self.config_maps, self.snapshot.variables)
 
     def accepts(self, got: Environment) -> str | None:
         """None if `got` is right, else the first difference from what comes nearest."""
@@ -62,12 +107,14 @@ class Allowed:
 
     def nearest(self, got: Environment) -> Outcome:
         """The right outcome that is `got` itself, or one to compare it with."""
-        if not self.perhaps:
-            services = self._included(())
-            if len(collision_groups(services)) == len(services):
-                return self._outcome(services)  # nothing is open
+        if not self.snapshot.is_open:
+            return Outcome(self.snapshot.services, self.canonical())
         nearest: Outcome | None = None
-        names = set(chain.from_iterable(service.variables for service in (*self.certain, *self.perhaps)))
+        names = set(
+            chain.from_iterable(
+                service.variables for service in (*self.snapshot.certain, *self.snapshot.perhaps)
+            )
+        )
         for outcome in self._consistent(got):
             if fits(outcome.environment, got, names):
                 return outcome
@@ -77,27 +124,21 @@ class Allowed:
 
     def every(self) -> Iterator[Environment]:
         """All right environments, the canonical one first; may be many, and one may come twice."""
-        for size in range(len(self.perhaps) + 1):
-            for seen in combinations(self.perhaps, size):
-                groups = collision_groups(self._included(seen))
+        for size in range(len(self.snapshot.perhaps) + 1):
+            for seen in combinations(self.snapshot.perhaps, size):
+                groups = collision_groups(self.snapshot.included(seen))
                 for orders in product(*(_all_orders(group) for group in groups)):
                     yield self._outcome(tuple(chain.from_iterable(orders))).environment
 
-    def _included(self, seen: Iterable[Linked]) -> tuple[Linked, ...]:
-        return included((*self.certain, *seen), self.namespace, links=self.links)
-
     def _outcome(self, order: tuple[Linked, ...]) -> Outcome:
-        """What comes out if the Services are expanded in this order, the later over the earlier."""
-        variables: dict[str, str] = {}
-        for service in order:
-            variables.update(service.variables)
-        return Outcome(order, assemble(self.container, self.config_maps, variables))
+        """What comes out if the Services are expanded in this order."""
+        return Outcome(order, assemble(self.container, self.config_maps, expanded(order)))
 
     def _consistent(self, got: Environment) -> Iterator[Outcome]:
         """The outcomes that what shows of the choices in `got` leaves; at least one."""
         hidden = self.own_names()
         for seen in self._snapshots(got.variables, hidden):
-            groups = collision_groups(self._included(seen))
+            groups = collision_groups(self.snapshot.included(seen))
             orders = (list(consistent_orders(group, got.variables, hidden)) for group in groups)
             for order in product(*orders):
                 yield self._outcome(tuple(chain.from_iterable(order)))
@@ -113,7 +154,7 @@ class Allowed:
         """Which of `perhaps` are in the snapshot: each that shows, with any of those of which nothing can."""
         seen: list[Linked] = []
         unclear: list[Linked] = []
-        for service in self.perhaps:
+        for service in self.snapshot.perhaps:
             shown = self._shows(service, got, hidden)
             if shown is None:
                 unclear.append(service)
@@ -125,7 +166,7 @@ class Allowed:
 
     def _shows(self, service: Linked, got: Mapping[str, str], hidden: Set[str]) -> bool | None:
         """Whether `got` has what nothing but this Service can have given; None if nothing could tell."""
-        others = [other for other in (*self.certain, *self.perhaps) if other is not service]
+        others = [other for other in (*self.snapshot.certain, *self.snapshot.perhaps) if other is not service]
         for name, value in service.variables.items():
             if name in hidden or any(
                 name in other.variables

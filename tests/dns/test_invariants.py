@@ -24,6 +24,16 @@ _STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=
 
 Change = Callable[[Query, Answer], Answer]
 
+# So few that every query about each of them is asked.
+FEW = evolve(
+    CLUSTER,
+    services=tuple(
+        each
+        for each in CLUSTER.services
+        if each.metadata.name in ("web", "dual", "cassandra", "hollow", "only-six", "my-database")
+    ),
+)
+
 
 class Server:
     """The model's answers, changed."""
@@ -140,7 +150,7 @@ FAULTS: dict[str, tuple[Change, set[str]]] = {
 @pytest.mark.parametrize(("change", "expected"), FAULTS.values(), ids=FAULTS)
 def test_each_mistake_is_seen(change: Change, expected: set[str]) -> None:
     """A mistake breaks the invariants of its own topic."""
-    assert expected <= broken(change)
+    assert expected <= broken(change, FEW)
 
 
 def test_weights_are_free_but_for_coredns() -> None:
@@ -152,7 +162,7 @@ def test_the_port_of_a_headless_service_may_be_either() -> None:
     """Both the Service's number and the slice's are accepted (DNS-HEADLESS-010)."""
 
     def specified(query: Query, answer: Answer) -> Answer:
-        if "cassandra" not in query.name:
+        if "cassandra" not in query.name.lower():
             return answer
         return _srv(lambda data: [*data[:2], "9042", data[3]])(query, answer)
 

@@ -30,11 +30,11 @@ def test_sessions_reach_what_matters() -> None:
     assert all(seen[item] for item in SETTINGS)
     for verb, codes in (
         (Verb.CREATE, (201, 409, 422, 500)),
-        (Verb.UPDATE, (200, 422, 500)),
+        (Verb.UPDATE, (200, 422)),
         (Verb.DELETE, (200, 404)),
     ):
         assert all(seen[verb, code] for code in codes), seen
-    assert seen[Verb.CREATE, 201] > seen[Verb.CREATE, 422]
+    assert seen[Verb.CREATE, 201] > 300
 
 
 @_STEADY

@@ -29,6 +29,8 @@ def _near_misses(cluster: Cluster, zone: Zone) -> Iterator[Query]:
     for place, service in enumerate(services.values()):
         name = f"{service.name}.{domain}"
         namespace, own = service.service.metadata.namespace, service.service.metadata.name
+        if place == 0:
+            yield Query(f"{namespace}.svc.{domain}", "A")
         for other in sorted(zone.index.namespaces - {namespace}):
             if (other, own) not in services:
                 yield Query(f"{own}.{other}.svc.{domain}", "A")

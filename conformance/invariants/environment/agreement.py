@@ -33,7 +33,10 @@ def _judge(case: Case, topic: Topic, classes: Iterable[tuple[Answered, tuple[str
 
 
 def _with_variables(case: Case) -> list[Answered]:
-    return [item for item in answered(case) if not item.failed]
+    """Those of the containers that were rightly created, and of which there is something to compare."""
+    return case.memo(
+        "environment.with-variables", lambda: [item for item in answered(case) if not item.failed]
+    )
 
 
 @invariant(
@@ -180,7 +183,7 @@ def links_agree(case: Case) -> None:
     _judge(
         case,
         Topic.LINKS,
-        ((item, ("links" if item.allowed.links else "no links",)) for item in _with_variables(case)),
+        ((item, ("links" if item.allowed.snapshot.links else "no links",)) for item in _with_variables(case)),
     )
 
 

@@ -74,8 +74,13 @@ def answered(case: Case) -> list[Answered]:
     return case.memo("environment.answered", lambda: _answered(case))
 
 
+def asked(case: Case) -> tuple[ContainerName, ...]:
+    """The containers that are asked about; worked out once for a case."""
+    return case.memo("environment.containers", lambda: containers(case.cluster))
+
+
 def _answered(case: Case) -> list[Answered]:
-    names = containers(case.cluster)
+    names = asked(case)
     if not names:
         return []
     agent = agent_of(case)

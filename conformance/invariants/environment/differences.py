@@ -50,11 +50,14 @@ def differences(case: Case, item: Answered) -> list[Difference]:
 
 def of_topic(case: Case, topic: Topic) -> Iterator[tuple[Answered, Difference]]:
     """The differences of one topic."""
-    for item in answered(case):
-        if item.differs:
-            for difference in differences(case, item):
-                if difference.topic is topic:
-                    yield item, difference
+    for item in case.memo("environment.different", lambda: _different(case)):
+        for difference in differences(case, item):
+            if difference.topic is topic:
+                yield item, difference
+
+
+def _different(case: Case) -> list[Answered]:
+    return [item for item in answered(case) if item.differs]
 
 
 def _differences(case: Case, item: Answered) -> Iterator[Difference]:
@@ -126,7 +129,7 @@ def _unresolved_rule(item: Answered, name: str) -> str:
     ]
     if any(service.created > item.started for service in givers):
         return "ENV-EXP-018"
-    return "ENV-EXP-017" if givers and not item.allowed.links else "ENV-EXP-005"
+    return "ENV-EXP-017" if givers and not item.allowed.snapshot.links else "ENV-EXP-005"
 
 
 # -- variables that should not be there --------------------------------------------
@@ -152,7 +155,7 @@ def _excluded(item: Answered, service: Linked) -> tuple[Topic, str]:
         return Topic.SERVICES, "ENV-011"
     if service.namespace != item.name.namespace and not is_api_server:
         return Topic.SERVICES, "ENV-014" if service.name == API_SERVER[1] else "ENV-013"
-    if not item.allowed.links and not is_api_server:
+    if not item.allowed.snapshot.links and not is_api_server:
         return (Topic.API_SERVER, "ENV-017") if service.name == API_SERVER[1] else (Topic.LINKS, "ENV-019")
     shown = visible(service.created, item.started)
     if shown is False:
@@ -188,7 +191,7 @@ def _missing(case: Case, item: Answered, service: Linked) -> tuple[Topic, str]:
     if "-" in service.name and any(shown.startswith(service.name.upper()) for shown in item.got.variables):
         return Topic.VALUES, "ENV-007"
     if (service.namespace, service.name) == API_SERVER:
-        return (Topic.API_SERVER, "ENV-014") if item.allowed.links else (Topic.LINKS, "ENV-019")
+        return (Topic.API_SERVER, "ENV-014") if item.allowed.snapshot.links else (Topic.LINKS, "ENV-019")
     spec = _object(case, service).spec
     if spec.type not in ("", "ClusterIP"):
         return Topic.SERVICES, "ENV-011"

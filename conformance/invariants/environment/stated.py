@@ -10,8 +10,7 @@ from functools import lru_cache
 from attrs import define
 
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.environment.answers import environment_of
-from conformance.questions.environment import containers
+from conformance.invariants.environment.answers import asked, environment_of
 from reference.objects import Cluster, Container, ContainerStatus, Pod, Service
 
 _ASKS = ("environment",)
@@ -58,7 +57,7 @@ def started(case: Case) -> list[Started]:
 
 def _started(case: Case) -> Iterator[Started]:
     cluster = case.cluster
-    names = containers(cluster)
+    names = asked(case)
     if not names:
         return
     pods = {(pod.metadata.namespace, pod.metadata.name): pod for pod in cluster.pods}

@@ -161,13 +161,13 @@ def _renamed(request: ApiRequest) -> ApiRequest:
     kind=Kind.METAMORPHIC,
     requirements=("ALLOC-009", "ALLOC-029"),
     asks=("admit",),
-    classes=("swapped",),
 )
 def order_does_not_matter(case: Case) -> None:
     """Two creations that are granted one after the other, all their numbers explicit, are granted in
     the other order too, and nothing after them changes.
     """
-    for session, pinned in pinned_sessions(case):
+    for session, everything in pinned_sessions(case):
+        pinned = [item for item in everything if item.granted]
         place = next(
             (
                 index
@@ -183,8 +183,7 @@ def order_does_not_matter(case: Case) -> None:
                 "ALLOC-009",
                 session,
                 [(item.request, item) for item in order],
-                related="with two creations swapped",
-                classes=("swapped",),
+                related="without what was refused, and with two creations swapped",
             )
 
 

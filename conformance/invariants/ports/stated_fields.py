@@ -49,7 +49,7 @@ def target_port_defaults_to_port(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("ALLOC-023", "ALLOC-034", "VAL-046", "VAL-062", "VAL-067"),
     asks=("admit",),
-    classes=("cluster IP", "load balancer"),
+    classes=("cluster IP",),
 )
 def immutable_fields_stay(case: Case) -> None:
     """No update changes the cluster IP of a Service, the class of a load balancer or its health

@@ -89,7 +89,7 @@ def _numbers(node_port: str, health_check: str) -> Fields:
     kind=Kind.AGREEMENT,
     requirements=("TYPE-001", "TYPE-009", "PORT-001", "PORT-002", "VAL-034", "VAL-035", "VAL-068"),
     asks=("admit",),
-    classes=("affinity ClientIP", "targetPort left out", "protocol left out", "externally accessible"),
+    classes=("targetPort left out", "protocol left out", "externally accessible"),
 )
 def defaults(case: Case) -> None:
     """What a user leaves out is filled in: type, protocol, targetPort, session affinity with its
@@ -279,7 +279,7 @@ def _judge_bands(case: Case, field: str, requirement: str) -> None:
         "TYPE-020",
     ),
     asks=("admit",),
-    classes=("node ports kept", "node ports given", "node ports cleared"),
+    classes=("node ports kept",),
 )
 def node_ports_after_an_update(case: Case) -> None:
     """An update keeps the node ports of entries with the same name, gives one to those that lack

@@ -219,9 +219,12 @@ def ends(case: Case) -> None:
 )
 def spreads(case: Case) -> None:
     """Over many client addresses, all eligible endpoints are used."""
-    for item in _affine(case)[:1]:
-        if _hinted(case, item) or item.flow.client.kind is not ClientKind.POD:
-            continue
+    suitable = [
+        item
+        for item in _choosable(case, affinity=True)
+        if item.flow.client.kind is ClientKind.POD and not _hinted(case, item)
+    ]
+    for item in suitable[:1]:
         expected = item.expected.backends
         count = probes_needed(len(expected), case.alpha)
         base = item.flow.client.ip.rpartition(".")[0]
