@@ -7,68 +7,101 @@ The part of the model that an operation needs is imported when it is first asked
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from conformance.areas import OPERATIONS
 from conformance.errors import unknown
 from reference.objects import Cluster
 
-Answering = Callable[[Cluster, Sequence[Any]], list[Any]]
+if TYPE_CHECKING:
+    from reference.dns import Zone
+    from reference.environment import NodeAgent
+    from reference.routing import RoutingTable
 
 
-def _select(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
+class Model:
+    """The model of one cluster; what is compiled for an area is compiled once, when it is needed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    @cached_property
+    def routing(self) -> RoutingTable:
+        """The routing table."""
+        from reference import routing
+
+        return routing.compile(self.cluster)
+
+    @cached_property
+    def dns(self) -> Zone:
+        """The DNS zone."""
+        from reference import dns
+
+        return dns.compile(self.cluster)
+
+    @cached_property
+    def environment(self) -> NodeAgent:
+        """The node agent's view."""
+        from reference import environment
+
+        return environment.compile(self.cluster)
+
+    def answer(self, operation: str, questions: Sequence[Any]) -> list[Any]:
+        """The answers, one for each question and in order; of several right ones the canonical one."""
+        answering = ANSWERS.get(operation)
+        if answering is None:
+            if operation in OPERATIONS:
+                raise ValueError(f"{operation!r} is answered by chance: ask conformance.adapters.reference")
+            raise unknown("operation", operation, OPERATIONS)
+        return answering(self, questions)
+
+
+def _select(model: Model, questions: Sequence[Any]) -> list[Any]:
     from reference.selectors import evaluate
 
     return [evaluate(selection) for selection in questions]
 
 
-def _endpoint_slices(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
+def _endpoint_slices(model: Model, questions: Sequence[Any]) -> list[Any]:
     from reference.endpoints import endpoint_slices
 
-    return [endpoint_slices(cluster, service) for service in questions]
+    return [endpoint_slices(model.cluster, service) for service in questions]
 
 
-def _route(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
-    from reference import routing
-
-    table = routing.compile(cluster)
+def _route(model: Model, questions: Sequence[Any]) -> list[Any]:
+    table = model.routing
     return [table.decide(flow) for flow in questions]
 
 
-def _health_checks(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
-    from reference import routing
-
-    table = routing.compile(cluster)
+def _health_checks(model: Model, questions: Sequence[Any]) -> list[Any]:
+    table = model.routing
     return [table.health_check(check) for check in questions]
 
 
-def _resolve(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
-    from reference import dns
-
-    zone = dns.compile(cluster)
+def _resolve(model: Model, questions: Sequence[Any]) -> list[Any]:
+    zone = model.dns
     return [zone.resolve(query) for query in questions]
 
 
-def _resolver_configs(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
-    from reference import dns
+def _resolver_configs(model: Model, questions: Sequence[Any]) -> list[Any]:
+    from reference.dns import resolver_config
 
-    return [dns.resolver_config(cluster, pod) for pod in questions]
+    return [resolver_config(model.cluster, pod) for pod in questions]
 
 
-def _environment(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
-    from reference import environment
-
-    agent = environment.compile(cluster)
+def _environment(model: Model, questions: Sequence[Any]) -> list[Any]:
+    agent = model.environment
     return [agent.environment(container) for container in questions]
 
 
-def _admit(cluster: Cluster, questions: Sequence[Any]) -> list[Any]:
+def _admit(model: Model, questions: Sequence[Any]) -> list[Any]:
     from reference.ports import serve
 
     return [serve(session) for session in questions]
 
 
-ANSWERS: dict[str, Answering] = {
+ANSWERS: dict[str, Callable[[Model, Sequence[Any]], list[Any]]] = {
     "select": _select,
     "endpoint_slices": _endpoint_slices,
     "route": _route,
@@ -82,13 +115,5 @@ ANSWERS: dict[str, Answering] = {
 
 
 def answer(cluster: Cluster, operation: str, questions: Sequence[Any]) -> list[Any]:
-    """The model's answers, one for each question and in order.
-
-    Where several answers are right, the canonical one is given.
-    """
-    answering = ANSWERS.get(operation)
-    if answering is None:
-        if operation in OPERATIONS:
-            raise ValueError(f"{operation!r} is answered by chance: ask conformance.adapters.reference")
-        raise unknown("operation", operation, OPERATIONS)
-    return answering(cluster, questions)
+    """The model's answers to questions about a cluster; see `Model.answer`."""
+    return Model(cluster).answer(operation, questions)

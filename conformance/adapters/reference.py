@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import conformance
-from conformance.model import answer
+from conformance.model import Model
 from reference import questions as q
 from reference.objects import Cluster, EndpointSlice, NamespacedName
 
@@ -27,17 +27,20 @@ class ReferenceAdapter:
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
-        self.cluster = Cluster()
+        self.model = Model(Cluster())
         self._random = random.Random(seed)
-        self._table: RoutingTable | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The present state."""
+        return self.model.cluster
 
     # -- the state -------------------------------------------------------------
 
     def apply(self, cluster: Cluster) -> None:
         """Forget everything, and take this state."""
-        self.cluster = cluster
+        self.model = Model(cluster)
         self._random = random.Random(self.seed)
-        self._table = None
 
     def update(self, cluster: Cluster) -> None:
         """Move to this state: as `apply`, because the model has no memory."""
@@ -51,7 +54,7 @@ class ReferenceAdapter:
 
     def answer(self, operation: str, questions: Sequence[object]) -> list[object]:
         """The answers to the questions of any operation but `connect`."""
-        return answer(self.cluster, operation, questions)
+        return self.model.answer(operation, questions)
 
     def select(self, questions: Sequence[q.Selection]) -> Sequence[q.Matching]:
         """Label selectors."""
@@ -89,14 +92,13 @@ class ReferenceAdapter:
 
     def connect(self, connections: Sequence[q.Connection]) -> Sequence[q.Observation]:
         """The service proxy, as it is seen from outside; affinity is kept within one batch."""
-        from reference import routing
+        from reference.routing import AffinityState
 
-        if self._table is None:
-            self._table = routing.compile(self.cluster)
-        state = routing.AffinityState()
+        table = self.model.routing
+        state = AffinityState()
         observations = []
         for connection in connections:
-            observation, state = self._connected(self._table, state, connection)
+            observation, state = self._connected(table, state, connection)
             observations.append(observation)
         return observations
 

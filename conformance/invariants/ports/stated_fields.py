@@ -131,7 +131,7 @@ def twins_share_a_node_port(case: Case) -> None:
         "ALLOC-021",
     ),
     asks=("admit",),
-    classes=("ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "headless"),
+    classes=("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"),
 )
 def types_have_what_they_imply(case: Case) -> None:
     """Every type but ExternalName has a cluster IP or None; every port of a NodePort, and of a

@@ -198,7 +198,7 @@ def _node_port_rule(step: Step, expected: Service) -> str:
     kind=Kind.AGREEMENT,
     requirements=("ALLOC-025", "ALLOC-029", "ALLOC-036", "ALLOC-038", "ALLOC-039", "TYPE-006", "TYPE-007"),
     asks=("admit",),
-    classes=("cluster IP", "explicit cluster IP", "headless", "ExternalName"),
+    classes=("cluster IP", "ExternalName"),
 )
 def cluster_ips_of_a_new_service(case: Case) -> None:
     """A new Service has one cluster IP for each family, the one that was asked for; a headless one
@@ -224,7 +224,7 @@ def _address_kind(step: Step, expected: Service) -> tuple[str, str]:
     kind=Kind.AGREEMENT,
     requirements=("ALLOC-007", "ALLOC-008"),
     asks=("admit",),
-    classes=("upper band", "lower band"),
+    classes=("upper band",),
 )
 def dynamic_node_ports(case: Case) -> None:
     """A node port that the server chooses is from the upper band while any number is free there."""
