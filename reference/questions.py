@@ -135,12 +135,15 @@ class Outcome(Enum):
     NOT_A_SERVICE = "not-a-service"
 
 
-@frozen(order=True)
+@frozen(order=True, repr=False)
 class Backend:
     """An endpoint address and the endpoint's own port."""
 
     ip: str
     port: int
+
+    def __repr__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
 @frozen

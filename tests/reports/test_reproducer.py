@@ -89,7 +89,7 @@ def test_a_file_survives_the_disk(tmp_path: Path) -> None:
         (lambda text: text.replace("#: invariant: ", "#: invariant: ["), "header"),
         (lambda text: text + "---\napiVersion: v1\nkind: Service\nmetadata: 7\n", "metadata"),
         (lambda text: text + "---\napiVersion: v1\nkind: Service\n  metadata: {}\n", "text"),
-        (lambda text: text.replace("#: because:", "#: because: 7\n#: sessions:"), "because"),
+        (lambda text: text.replace("#: because:\n#: - ITP-003\n#: - RT-019", "#: because: 7"), "because"),
     ],
 )
 def test_a_malformed_file_says_what_is_wrong(change: object, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.near_misses import unpublished
 from conformance.invariants.dns.view import Asked, Topic, View, fail, view
@@ -58,6 +59,7 @@ def only_ready_endpoints(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("DNS-A-001", "DNS-A-003", "DNS-SEARCH-025"),
     asks=("resolve",),
+    level=Level.SHOULD,
     classes=("own name", "no such Service"),
 )
 def no_foreign_address(case: Case) -> None:
@@ -152,6 +154,7 @@ def service_targets_resolve(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("DNS-CNAME-010", "DNS-SRV-012"),
     asks=("resolve",),
+    level=Level.SHOULD,
     classes=("A", "SRV"),
 )
 def external_names_have_nothing_else(case: Case) -> None:

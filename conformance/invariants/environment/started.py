@@ -127,6 +127,7 @@ def _imitated(nearby: Mapping[str, Service]) -> Iterator[str]:
 
 
 def has_cluster_ip(service: Service) -> bool:
+    """Whether the Service has an address of its own."""
     return service.spec.cluster_ip not in ("", "None")
 
 
