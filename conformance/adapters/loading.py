@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import conformance
+from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
 from conformance.adapters.timeouts import Waits
 from conformance.adapters.transport import ALL_OPERATIONS
@@ -48,8 +49,14 @@ def load_adapter(spec: str, *, timeouts: Waits | None = None) -> Session:
     if spec == REFERENCE:
         from conformance.adapters.reference import ReferenceAdapter
 
-        return Session.of(
-            factory=ReferenceAdapter, name=REFERENCE, version=conformance.__version__, timeouts=timeouts
+        return Session(
+            InProcess(
+                factory=ReferenceAdapter,
+                name=REFERENCE,
+                version=conformance.__version__,
+                timeouts=timeouts,
+                trusted=True,
+            )
         )
     found = find_object(spec)
     if _is_instance(found):

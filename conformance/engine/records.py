@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from typing import Any
 
 from attrs import define, field, frozen
 
 from conformance.example import Example
-from conformance.invariants.base import Deviation, Invariant
-from conformance.outcomes import AdapterFailure, Outcome
+from conformance.invariants.base import Deviation, Invariant, Tally
+from conformance.outcomes import AdapterFailure, Outcome, WrongShape
+
+
+_TRACEBACK = 2000
 
 
 @frozen
@@ -39,7 +43,13 @@ class Failure:
                 got=shown(error.got),
                 because=error.because,
             )
-        assert isinstance(error, AdapterFailure)
+        if not isinstance(error, AdapterFailure):
+            # Of the right type, but no text that an address or a record could have.
+            error = WrongShape(
+                "/".join(invariant.asks),
+                f"an answer that cannot be judged: {type(error).__name__}: {error}",
+                stderr="".join(traceback.format_exception(error))[-_TRACEBACK:],
+            )
         return cls(
             outcome=error.outcome,
             example=example,
@@ -76,9 +86,9 @@ class Record:
     first_failing: int | None = None
     """The number of the first failing generated example, from 1."""
 
-    def add(self, comparisons: int, classes: Counter[str]) -> None:
+    def add(self, tally: Tally) -> None:
         """Count what one example contributed."""
-        if comparisons:
-            self.inputs += 1
-            self.comparisons += comparisons
-            self.classes.update(classes)
+        self.inputs += 1
+        self.comparisons += tally.comparisons
+        for name, number in tally.classes.items():
+            self.classes[name] += number

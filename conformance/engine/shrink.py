@@ -130,4 +130,6 @@ def judge(session: Session, invariant: Invariant, example: Example, *, alpha: fl
         failure = Failure.of(error, example, invariant)
         session.recover()
         return failure
+    except Exception as error:
+        return Failure.of(error, example, invariant)
     return None

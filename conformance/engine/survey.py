@@ -131,10 +131,10 @@ class Survey:
     ) -> Case:
         """Judge an example by some invariants; the case is returned with what it remembers."""
         case = case or Case(example, self.session, self.alpha)
+        tally = case.tally = Tally()
         for record in records:
             if record.failure is not None or self.stopped:
                 continue
-            tally = case.tally = Tally()
             started = time.perf_counter()
             try:
                 record.invariant.check(case)
@@ -145,9 +145,14 @@ class Survey:
                 # What was remembered of this example may be half an answer.
                 case = Case(example, self.session, self.alpha)
                 self._recover()
+            except Exception as error:
+                self._failed(record, error, example, source)
             finally:
                 record.seconds += time.perf_counter() - started
-                record.add(tally.comparisons, tally.classes)
+                if tally.comparisons:
+                    record.add(tally)
+                    tally = Tally()
+                case.tally = tally
         return case
 
     def _failed(self, record: Record, error: Exception, example: Example, source: str) -> None:

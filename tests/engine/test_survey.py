@@ -88,6 +88,23 @@ def test_a_crash_is_an_outcome_and_the_survey_goes_on() -> None:
     assert survey.stopped is None
 
 
+def test_an_answer_that_cannot_be_judged_is_an_outcome() -> None:
+    """Where a check itself fails on an answer, that is said, and the other invariants are judged."""
+
+    def answer(example: Example, question: str) -> bool:
+        if question == "a":
+            raise ValueError("'x' does not appear to be an IPv4 or IPv6 address")
+        return True
+
+    survey = survey_of(FakeSession(answer), expects_true("a"), expects_true("b"))
+    failure = survey.records["a"].failure
+    assert failure is not None
+    assert failure.outcome is Outcome.WRONG_SHAPE
+    assert "does not appear to be" in failure.got
+    assert "ValueError" in failure.stderr
+    assert survey.records["b"].inputs == 60
+
+
 def test_an_adapter_that_always_hangs_stops_the_survey() -> None:
     """After a few failures of the adapter the run ends instead of waiting for each time-out."""
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from conformance.areas import Level
+from conformance.example import Example
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.cross.names import followed
 from conformance.invariants.cross.reach import (
@@ -21,24 +23,56 @@ from conformance.invariants.cross.reach import (
     slices_of,
 )
 from conformance.questions import cross as questions
-from reference.objects import Cluster, Service, ServicePort
+from reference.objects import SERVICE_PROXY_NAME_LABEL, Cluster, Service, ServicePort
 from reference.questions import Client
 
 Pair = tuple[Service, ServicePort, str]
 """A port of a Service, and the node's address at which it has its node port."""
 
 
-def _node_ports(cluster: Cluster, client: Client, services: tuple[Service, ...]) -> Iterator[Pair]:
-    """The node ports of those Services whose both policies are Cluster, at the client's own node."""
+def _with_node_ports(cluster: Cluster) -> Cluster:
+    """The cluster with a node port for each port that can have one, and all traffic policies Cluster."""
+    taken = {port.node_port for service in cluster.services for port in service.spec.ports}
+    taken |= {service.spec.health_check_node_port for service in cluster.services}
+    lowest, highest = cluster.settings.node_port_range
+    free = (number for number in range(highest, lowest - 1, -1) if number not in taken)
+    return evolve(
+        cluster,
+        services=tuple(
+            _with_node_port(service, free) if questions.has_cluster_ip(service) else service
+            for service in cluster.services
+        ),
+    )
+
+
+def _with_node_port(service: Service, free: Iterator[int]) -> Service:
+    spec = service.spec
+    may_have = spec.type != "LoadBalancer" or spec.allocate_load_balancer_node_ports is not False
+    ports = tuple(
+        evolve(port, node_port=port.node_port or next(free, 0)) if may_have else port for port in spec.ports
+    )
+    if not all(port.node_port for port in ports):
+        return service
+    return evolve(
+        service,
+        metadata=evolve(service.metadata, labels=service.metadata.labels.without(SERVICE_PROXY_NAME_LABEL)),
+        spec=evolve(
+            spec,
+            type="LoadBalancer" if spec.type == "LoadBalancer" else "NodePort",
+            ports=ports,
+            internal_traffic_policy="Cluster",
+            external_traffic_policy="Cluster",
+            health_check_node_port=0,
+        ),
+    )
+
+
+def _pairs(cluster: Cluster, client: Client, services: tuple[Service, ...]) -> Iterator[Pair]:
+    """The node ports of Services whose external policy is Cluster, at the client's own node."""
     node = next((item for item in cluster.nodes if item.metadata.name == client.node), None)
     if node is None:
         return
-    taken = Counter(
-        (port.node_port, port.protocol) for service in cluster.services for port in service.spec.ports
-    )
     for service in services:
-        if service.spec.external_traffic_policy == "Local":
-            continue
         family = questions.family(service.spec.cluster_ip)
         ip = next(
             (
@@ -48,14 +82,13 @@ def _node_ports(cluster: Cluster, client: Client, services: tuple[Service, ...])
             ),
             None,
         )
-        for port in service.spec.ports:
-            if ip is not None and port.node_port and taken[port.node_port, port.protocol] == 1:
-                yield service, port, ip
+        if ip is not None and service.spec.external_traffic_policy == "Cluster":
+            yield from ((service, port, ip) for port in service.spec.ports if port.node_port)
 
 
 @invariant(
     "cross.node-port-and-cluster-ip",
-    kind=Kind.STATED,
+    kind=Kind.METAMORPHIC,
     requirements=("NP-001", "PORT-012"),
     asks=(ROUTING,),
     level=Level.CLASS,
@@ -65,21 +98,23 @@ def node_port_and_cluster_ip(case: Case) -> None:
     """If both traffic policies are Cluster, the node port and the cluster IP of a port of a Service lead a
     pod to the same endpoints.
     """
-    client = client_of(case)
+    related = case.variant(Example(cluster=_with_node_ports(case.cluster)))
+    client = client_of(related)
     if client is None:
         return
-    pairs = list(_node_ports(case.cluster, client, followed(case)))
+    pairs = list(_pairs(related.cluster, client, followed(related)))
     if not pairs:
         return
     direct = [
         flow_to(client, service.spec.cluster_ip, port.port, port.protocol) for service, port, _ in pairs
     ]
     by_node = [flow_to(client, ip, port.node_port, port.protocol) for _, port, ip in pairs]
+    answers = follow(related, [*direct, *by_node])
     for (service, port, ip), first, second in zip(
-        pairs, follow(case, direct), follow(case, by_node), strict=True
+        pairs, answers[: len(pairs)], answers[len(pairs) :], strict=True
     ):
         way = f"a {port.protocol} connection from {client.ip} to node port {ip}:{port.node_port}"
-        judge(case, "NP-001", way, second, offered(slices_of(case, service), port, ip))
+        judge(case, "NP-001", way, second, offered(slices_of(related, service), port, ip))
         same = first.backends == second.backends or not first.complete
         if first.forwarded != second.forwarded or not same:
             case.fail(

@@ -55,7 +55,7 @@ def expansion_syntax(case: Case) -> None:
     )
     cluster = case.cluster
     pod = probes.pod(cluster, PROBE.namespace, PROBE.pod, 1, container=container, links=False)
-    (got,) = probes.ask(case, probes.added(cluster, pods=[pod]), [PROBE])
+    (got,) = probes.ask(case, "ENV-EXP-005", probes.added(cluster, pods=[pod]), [PROBE])
     for index, (rule, text, expected) in enumerate(VECTORS):
         case.judged()
         found = got.variables.get(f"V{index}")
@@ -101,6 +101,7 @@ def expansion_order(case: Case) -> None:
     )
     (got,) = probes.ask(
         case,
+        "ENV-EXP-001",
         probes.added(
             cluster,
             pods=[probes.pod(cluster, PROBE.namespace, PROBE.pod, 1, container=container)],
@@ -165,7 +166,7 @@ def expansion_of_hidden_services(case: Case) -> None:
             ),
         ],
     )
-    unlinked, linked, restarted = probes.ask(case, related, names)
+    unlinked, linked, restarted = probes.ask(case, "ENV-EXP-018", related, names)
     first, second, third = (item.spec.cluster_ip for item in (early, later, api_server))
     texts = {
         "unlinked": f"$(EXPAND_ME_SERVICE_HOST) $(LATER_ON_SERVICE_HOST) {third}",

@@ -69,7 +69,7 @@ def own_variables_come_first(case: Case) -> None:
             probes.config_map(_NAMESPACE, "second", second),
         ],
     )
-    (got,) = probes.ask(case, related, [name])
+    (got,) = probes.ask(case, "ENV-026", related, [name])
     for rule, expected in (
         ("ENV-026", {"OWNED_SERVICE_HOST": "mine"}),
         ("ENV-027", {"KUBERNETES_SERVICE_HOST": "", "OWNED_PORT": ""}),
@@ -118,7 +118,7 @@ def missing_config_maps(case: Case) -> None:
         pods.append(probes.pod(cluster, _NAMESPACE, pod, 2 + index, container=container))
     config_maps = [probes.config_map(_NAMESPACE, "a-map", {"KEY": "value"})]
     related = probes.added(cluster, services=[service], pods=pods, config_maps=config_maps)
-    answers = probes.ask(case, related, names, may_fail=True)
+    answers = probes.ask_all(case, related, names)
     if answers[0].error is not None:
         case.fail(
             "ENV-030",

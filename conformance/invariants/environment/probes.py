@@ -169,22 +169,26 @@ def namespace(name: str) -> Namespace:
 
 
 def ask(
-    case: Case, cluster: Cluster, containers: Sequence[ContainerName], *, may_fail: bool = False
+    case: Case, requirement: str, cluster: Cluster, containers: Sequence[ContainerName]
 ) -> list[Environment]:
-    """What the containers have in the related cluster; unless it `may_fail`, each has been created."""
-    related = case.variant(Example(cluster=cluster))
-    answers = related.ask("environment", containers)
-    if may_fail:
-        return answers
+    """What the containers have in the related cluster; each of them has to have been created."""
+    answers = ask_all(case, cluster, containers)
     for name, got in zip(containers, answers, strict=True):
         if got.error is not None:
             case.fail(
-                "ENV-001",
+                requirement,
                 question=f"the variables of container {name}",
                 expected="variables",
                 got=f"the error {got.error!r}",
+                because=(requirement,),
             )
     return answers
+
+
+def ask_all(case: Case, cluster: Cluster, containers: Sequence[ContainerName]) -> list[Environment]:
+    """What the containers have in the related cluster, errors included."""
+    related = case.variant(Example(cluster=cluster))
+    return related.ask("environment", containers)
 
 
 def expect(

@@ -20,11 +20,11 @@ _PROBE = ContainerName(_SPACE, "probe", "main")
 _ELSEWHERE = ContainerName("probed-too", "probe", "main")
 
 
-def _look(case: Case, *services: Service, links: bool = True) -> Environment:
+def _look(case: Case, rule: str, *services: Service) -> Environment:
     """What a pod of the namespace of the probes has, with these Services added."""
     cluster = case.cluster
-    pod = probes.pod(cluster, _SPACE, _PROBE.pod, 1, links=links)
-    return probes.ask(case, probes.added(cluster, pods=[pod], services=services), [_PROBE])[0]
+    pod = probes.pod(cluster, _SPACE, _PROBE.pod, 1)
+    return probes.ask(case, rule, probes.added(cluster, pods=[pod], services=services), [_PROBE])[0]
 
 
 def _expect_just(case: Case, requirement: str, got: Environment, service: Service, *met: str) -> None:
@@ -47,7 +47,7 @@ def conformance_example(case: Case) -> None:
     """A Service `fooservice` with port 8765 and target port 8080 gives its seven variables."""
     ports = (ServicePort(8765, "", "TCP", 8080),)
     service = probes.service(case.cluster, _SPACE, "fooservice", 1, ports=ports)
-    _expect_just(case, "ENV-024", _look(case, service), service)
+    _expect_just(case, "ENV-024", _look(case, "ENV-024", service), service)
 
 
 @invariant(
@@ -69,7 +69,7 @@ def all_of_a_service(case: Case) -> None:
     if taken.isdisjoint(port.node_port for port in ports):
         spec = evolve(service.spec, type="NodePort", external_traffic_policy="Cluster")
         service = evolve(service, spec=spec)
-    _expect_just(case, "ENV-001", _look(case, service), service)
+    _expect_just(case, "ENV-001", _look(case, "ENV-001", service), service)
 
 
 @invariant(
@@ -83,8 +83,8 @@ def first_port(case: Case) -> None:
     ports = (ServicePort(80, "http", "TCP", 8080), ServicePort(53, "dns", "UDP", 5353))
     service = probes.service(case.cluster, _SPACE, "two-ports", 1, ports=ports)
     turned = evolve(service, spec=evolve(service.spec, ports=ports[::-1]))
-    probes.expect(case, "ENV-003", _PROBE, _look(case, service), {"TWO_PORTS_SERVICE_PORT": "80"})
-    got = _look(case, turned)
+    probes.expect(case, "ENV-003", _PROBE, _look(case, "ENV-003", service), {"TWO_PORTS_SERVICE_PORT": "80"})
+    got = _look(case, "ENV-003", turned)
     probes.expect(case, "ENV-ORDER-010", _PROBE, got, {"TWO_PORTS_SERVICE_PORT": "53"})
     _expect_just(case, "ENV-ORDER-010", got, turned)
 
@@ -115,7 +115,7 @@ def no_address_any_more(case: Case) -> None:
             internal_traffic_policy=None,
         ),
     )
-    got = _look(case, headless, external)
+    got = _look(case, "ENV-011", headless, external)
     for service in (headless, external):
         probes.expect(case, "ENV-ORDER-011", _PROBE, got, dict.fromkeys(variables_of(service)))
 
@@ -148,7 +148,7 @@ def namespaces_are_alike(case: Case) -> None:
         ],
     )
     containers = (_PROBE, _ELSEWHERE)
-    answers = probes.ask(case, related, containers)
+    answers = probes.ask(case, "ENV-013", related, containers)
     for name, got, services in zip(containers, answers, (here, there), strict=True):
         for service in services:
             probes.expect(case, "ENV-013", name, got, variables_of(service))
@@ -193,7 +193,7 @@ def another_kubernetes(case: Case) -> None:
         (related, "as listed"),
         (evolve(related, services=related.services[::-1]), "listed in reverse"),
     ):
-        first, second = probes.ask(case, cluster, [linked, unlinked])
+        first, second = probes.ask(case, "ENV-015", cluster, [linked, unlinked])
         absent = dict.fromkeys(variables_of(api_server).keys() - variables_of(local).keys())
         probes.expect(case, "ENV-015", linked, first, variables_of(local), order)
         probes.expect(case, "ENV-016", linked, first, absent, order)
@@ -218,7 +218,9 @@ def kubernetes_without_an_address(case: Case) -> None:
         ("ENV-023", _ELSEWHERE.namespace, "linked"),
     )
     names = [ContainerName(space, pod, "main") for _, space, pod in expected]
-    for (rule, _, _), name, got in zip(expected, names, probes.ask(case, related, names), strict=True):
+    for (rule, _, _), name, got in zip(
+        expected, names, probes.ask(case, "ENV-017", related, names), strict=True
+    ):
         probes.expect(case, rule, name, got, variables_of(api_server))
 
 
@@ -240,7 +242,7 @@ def links_switched_off(case: Case) -> None:
         for index, name in enumerate(names)
     ]
     related = probes.added(cluster, services=[service, in_default, api_server], pods=pods)
-    for name, got in zip(names, probes.ask(case, related, names), strict=True):
+    for name, got in zip(names, probes.ask(case, "ENV-019", related, names), strict=True):
         expected = {**dict.fromkeys(variables_of(service)), **variables_of(api_server)}
         probes.expect(case, "ENV-019", name, got, expected)
 
@@ -263,7 +265,7 @@ def collisions(case: Case) -> None:
     short = probes.service(case.cluster, _SPACE, "twin", 1, ports=ports)
     long = probes.service(case.cluster, _SPACE, "twin-service", 2, ports=unnamed)
     link = probes.service(case.cluster, _SPACE, "twin-port-80-tcp", 3, ports=unnamed)
-    got = _look(case, short, long, link)
+    got = _look(case, "ENV-036", short, long, link)
     for one, other in ((short, long), (short, link)):
         _judge_pair(case, "ENV-037", got, one, other)
     certain = variables_of(long).keys() - variables_of(short).keys()
@@ -301,7 +303,7 @@ def collision_with_the_api_server(case: Case) -> None:
     """
     api_server = probes.service(case.cluster, "default", "kubernetes", 1, ports=_HTTPS)
     service = probes.service(case.cluster, _SPACE, "kubernetes-service", 2, ports=_WEB)
-    got = _look(case, api_server, service)
+    got = _look(case, "ENV-038", api_server, service)
     _judge_pair(case, "ENV-038", got, api_server, service)
     rest = variables_of(api_server)
     del rest["KUBERNETES_SERVICE_PORT"]
@@ -321,7 +323,7 @@ def collision_with_the_api_server(case: Case) -> None:
 def leading_digit(case: Case) -> None:
     """The variables of a Service whose name begins with a digit begin with the digit."""
     service = probes.service(case.cluster, _SPACE, "1kubernetes", 1)
-    _expect_just(case, "ENV-008", _look(case, service), service)
+    _expect_just(case, "ENV-008", _look(case, "ENV-008", service), service)
 
 
 @invariant(
@@ -356,7 +358,7 @@ def two_families(case: Case) -> None:
             ),
         )
         related = probes.added(cluster, services=[service], pods=[probes.pod(cluster, _SPACE, "probe", 1)])
-        (got,) = probes.ask(case, related, [_PROBE])
+        (got,) = probes.ask(case, "ENV-009", related, [_PROBE])
         rule = "ENV-009" if families[0] == "IPv6" else "ENV-010"
         expected: dict[str, str | None] = dict(variables_of(service))
         probes.expect(case, rule, _PROBE, got, expected, f"primary {families[0]}")
@@ -399,7 +401,7 @@ def every_kind_of_container(case: Case) -> None:
         ("ENV-021", "host-network", "main", {**everything}),
     ]
     names = [ContainerName(_SPACE, pod, container) for _, pod, container, _ in expected]
-    answers = probes.ask(case, related, names)
+    answers = probes.ask(case, "ENV-021", related, names)
     for name, got, (rule, _, _, variables) in zip(names, answers, expected, strict=True):
         probes.expect(case, rule, name, got, variables)
 
@@ -423,7 +425,7 @@ def restart(case: Case) -> None:
         pod = probes.pod(
             cluster, _SPACE, "probe", 1, init=neighbours, at=at, init_at=probes.LATE, created=probes.EARLY
         )
-        return probes.ask(case, probes.added(cluster, services=[middle], pods=[pod]), names)
+        return probes.ask(case, "ENV-ORDER-001", probes.added(cluster, services=[middle], pods=[pod]), names)
 
     absent = dict.fromkeys(variables_of(middle))
     before, after = asked(probes.LATE), asked(probes.LATE + 10)

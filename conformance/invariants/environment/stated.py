@@ -135,9 +135,9 @@ def count(case: Case) -> None:
             host = f"{prefix}_SERVICE_HOST"
             if host not in item.variables or not has_cluster_ip(service) or is_ambiguous(item, prefix):
                 continue
-            if any(name.startswith(prefix) for name in item.own):
-                continue
             ports = service.spec.ports
+            if not ports or any(name.startswith(prefix) for name in item.own):
+                continue
             named = sum(bool(port.name) for port in ports)
             expected = 3 + named + 4 * len(ports)
             case.judged("named ports" if named else "ports without a name")

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Known deviations: bound to their input, replayed first, and reported once they are fixed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from conformance import reproducer
+from conformance.adapters.loading import load_adapter
+from conformance.engine.result import Result
+from conformance.engine.run import Options, run
+from conformance.example import Example
+from conformance.outcomes import Outcome
+from conformance.profiles import Profile, load_profile
+from reference.objects import Cluster, Namespace, ObjectMeta
+
+INVARIANT = "dns.cluster-ip-names"
+NAIVE = "tests.naive.adapter:NaiveAdapter"
+
+
+def judged(adapter: str, profile: Profile, *, folder: Path | None = None, clusters: int = 30) -> Result:
+    """A short run for one invariant."""
+    with load_adapter(adapter) as session:
+        return run(session, profile, Options(clusters=clusters, only={INVARIANT}, folder=folder))
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    """A profile that lists what is found in the naive implementation, as its users would write it."""
+    found = judged(NAIVE, load_profile("quick"), folder=tmp_path)
+    (verdict,) = found.verdicts
+    assert verdict.outcome is Outcome.DEVIATION
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nextends: quick\nknown_deviations:\n"
+        f"  - invariant: {INVARIANT}\n    requirement: DNS-PTR-001\n    reason: no reverse zone yet\n"
+        f"    link: https://example.com/1\n    expires: {date.today() + timedelta(days=30)}\n"
+        f"    input: {INVARIANT}.yaml\n"
+    )
+    return load_profile(str(tmp_path / "mine.yaml"))
+
+
+def test_a_known_deviation_does_not_fail_the_run(profile: Profile) -> None:
+    """What deviates on the listed input, and is shrunk to it, is known."""
+    result = judged(NAIVE, profile)
+    (verdict,) = result.verdicts
+    assert verdict.outcome is Outcome.KNOWN_DEVIATION
+    assert verdict.detail == "no reverse zone yet"
+    assert result.exit_code == 0
+
+
+def test_a_fixed_deviation_names_the_entry_to_delete(profile: Profile) -> None:
+    """An implementation that passes the listed input has to take the entry out."""
+    result = judged("reference", profile)
+    (verdict,) = result.verdicts
+    assert verdict.outcome is Outcome.FIXED_DEVIATION
+    assert "mine.yaml:4" in verdict.detail
+    assert result.exit_code == 1
+
+
+def test_another_deviation_of_the_invariant_is_not_known(profile: Profile, tmp_path: Path) -> None:
+    """An entry covers its own input; a smaller or other one that fails as well is a deviation."""
+    path = tmp_path / f"{INVARIANT}.yaml"
+    stored = reproducer.load(path)
+    cluster = stored.example.cluster
+    larger = Cluster(
+        settings=cluster.settings,
+        services=cluster.services,
+        nodes=cluster.nodes,
+        namespaces=(*cluster.namespaces, *load_namespaces()),
+    )
+    reproducer.store(
+        reproducer.Reproducer(INVARIANT, "DNS-PTR-001", Example(larger), adapter="naive"), tmp_path
+    )
+    (verdict,) = judged(NAIVE, load_profile(str(tmp_path / "mine.yaml"))).verdicts
+    assert verdict.outcome is Outcome.DEVIATION
+
+
+def load_namespaces() -> tuple[Namespace, ...]:
+    """A namespace that the shrunk input does not need."""
+    return (Namespace(ObjectMeta(name="one-more")),)

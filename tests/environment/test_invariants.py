@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of environments pass the model, and report each planted fault."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+import conformance.invariants.environment
+from conformance.areas import Area
+from conformance.catalogue import load
+from conformance.example import Example
+from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
+from conformance.strategies.clusters import clusters
+from reference.objects import Cluster, Container, EnvVar, ServicePort
+from reference.questions import Environment
+from tests.environment.faults import FAULTS, Fault, fault
+from tests.environment.objects import config_map, from_map, pod, service
+
+assert conformance.invariants.environment  # registers them
+INVARIANTS = [item for item in registered().values() if item.area is Area.ENVIRONMENT]
+RIGHT = fault("none")
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    """What a short run would judge."""
+    drawn: list[Example] = []
+
+    @seed(7)
+    @settings(
+        max_examples=60,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(clusters())
+    def collect(cluster: Cluster) -> None:
+        drawn.append(Example(cluster=cluster))
+
+    collect()
+    return tuple(drawn)
+
+
+@cache
+def judged(invariant: Invariant, agent: Fault) -> tuple[Deviation | None, Case]:
+    """The first deviation, and the case that has counted everything.
+
+    What adds its own objects to a cluster does not depend much on the cluster.
+    """
+    total = Case(Example(), agent)
+    for example in examples()[: 25 if invariant.kind is Kind.METAMORPHIC else None]:
+        case = Case(example, agent, tally=total.tally)
+        try:
+            invariant.check(case)
+        except Deviation as deviation:
+            return deviation, case
+    return None, total
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda item: item.id)
+def test_the_model_passes(invariant: Invariant) -> None:
+    """The model breaks nothing, and each invariant meets what it is about."""
+    deviation, case = judged(invariant, RIGHT)
+    assert deviation is None
+    assert case.tally.comparisons
+    if invariant.kind is Kind.METAMORPHIC:
+        assert set(invariant.classes) <= set(case.tally.classes)
+
+
+@pytest.mark.parametrize("agent", FAULTS, ids=lambda item: item.name)
+def test_faults_are_reported(agent: Fault) -> None:
+    """Each fault is reported, and what is reported names a requirement that it breaks."""
+    found = {}
+    for invariant in INVARIANTS:
+        deviation, _ = judged(invariant, agent)
+        if deviation is not None:
+            found[invariant.id] = deviation.requirement
+    assert agent.requirements & set(found.values()), found
+
+
+def test_requirements_are_in_the_catalogue() -> None:
+    """Invariants name requirements that exist and can be observed."""
+    known = load()
+    for invariant in INVARIANTS:
+        for name in invariant.requirements:
+            assert known[name].unobservable is None, (invariant.id, name)
+
+
+def test_every_requirement_reported_is_claimed() -> None:
+    """A deviation names a requirement that its invariant says it checks."""
+    for agent in FAULTS:
+        for invariant in INVARIANTS:
+            deviation, _ = judged(invariant, agent)
+            if deviation is not None:
+                assert deviation.requirement in invariant.requirements, (agent.name, invariant.id)
+
+
+def _extra(name: str, value: str) -> Fault:
+    return fault("extra", outward=lambda cluster, container, variables: {**variables, name: value})
+
+
+@pytest.mark.parametrize("name", ["PATH", "HOSTNAME", "WEBSITE", "A_PORT_OF_CALL"])
+def test_what_nothing_explains_is_ignored(name: str) -> None:
+    """Variables of the image or the runtime are not looked at."""
+    for invariant in INVARIANTS:
+        deviation, _ = judged(invariant, _extra(name, "anything"))
+        assert deviation is None, invariant.id
+
+
+def test_an_error_is_reported() -> None:
+    """A container that is not created although it could be is a deviation."""
+
+    class Failing(Fault):
+        def ask(self, example: Example, operation: str, questions: object) -> list[Environment]:
+            assert isinstance(questions, list | tuple)
+            return [Environment(error="no")] * len(questions)
+
+    agent = Failing("failing", frozenset())
+    (creation,) = (item for item in INVARIANTS if item.id == "environment.creation-agrees")
+    deviation, _ = judged(creation, agent)
+    assert deviation is not None
+    assert deviation.requirement == "ENV-030"
+
+
+ODD_CLUSTERS = {
+    "empty": Cluster(),
+    "no nodes": Cluster(pods=(pod(),), services=(service("web"),)),
+    "services alone": Cluster(services=(service("web"), service("kubernetes", namespace="default"))),
+    "a Service without ports": Cluster(
+        pods=(pod(),),
+        services=(evolve(service("web"), spec=evolve(service("web").spec, ports=())),),
+    ),
+    "a container that cannot be created": Cluster(
+        pods=(pod(Container("main", env_from=(from_map("absent"),))),), services=(service("web"),)
+    ),
+    "names that imitate others": Cluster(
+        pods=(pod(),),
+        services=(
+            service("a", ServicePort(80, "b-service-host", "TCP")),
+            service("a-service-port-b", ip="10.96.0.2"),
+            service("a-port-80-tcp", ip="10.96.0.3"),
+            service("a-service", ip="10.96.0.4"),
+            service("kubernetes-service", ip="10.96.0.5"),
+            service("kubernetes", ServicePort(443, "https", "TCP"), namespace="default", ip="10.96.0.6"),
+        ),
+    ),
+    "own variables named like Services": Cluster(
+        pods=(
+            pod(
+                Container(
+                    "main",
+                    env=(EnvVar("WEB_PORT_9_TCP", "x"), EnvVar("WEB_SERVICE_PORT_9", "$(WEB_PORT)")),
+                    env_from=(from_map("map", "WEB_"),),
+                )
+            ),
+        ),
+        services=(service("web"),),
+        config_maps=(config_map("map", {"PORT_80_TCP_ADDR": "mine", "SERVICE_HOST": "mine"}),),
+    ),
+    "IPv6": Cluster(
+        settings=evolve(Cluster().settings, service_cidrs=("fd00::/108",), pod_cidrs=("fd01::/64",)),
+        pods=(pod(),),
+        services=(service("web", ip="fd00::1"),),
+    ),
+}
+
+
+@pytest.mark.parametrize("cluster", ODD_CLUSTERS.values(), ids=ODD_CLUSTERS)
+def test_odd_clusters(cluster: Cluster) -> None:
+    """The model passes on clusters that are not generated, each outcome that is right included."""
+    backwards = fault("listed in reverse", inward=lambda it: evolve(it, services=it.services[::-1]))
+    for agent in (RIGHT, backwards):
+        for invariant in INVARIANTS:
+            invariant.check(Case(Example(cluster=cluster), agent))
