@@ -6,6 +6,7 @@ The part of the model that an operation needs is imported when it is first asked
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,23 @@ class Model:
                 raise ValueError(f"{operation!r} is answered by chance: ask conformance.adapters.reference")
             raise unknown("operation", operation, OPERATIONS)
         return answering(self, questions)
+
+
+_RECENT: deque[Model] = deque(maxlen=4)
+
+
+def model_of(cluster: Cluster) -> Model:
+    """The model of this very cluster object, made once while it is among the last few asked for.
+
+    The judge and the embedded adapter then share what is compiled, which depends on
+    nothing but the cluster.
+    """
+    for model in _RECENT:
+        if model.cluster is cluster:
+            return model
+    model = Model(cluster)
+    _RECENT.append(model)
+    return model
 
 
 def _select(model: Model, questions: Sequence[Any]) -> list[Any]:

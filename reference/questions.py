@@ -116,7 +116,7 @@ class Client:
     pod: NamespacedName | None = None
 
 
-@frozen
+@frozen(cache_hash=True)
 class Flow:
     """The first packet of a new flow: from `client` to `ip`:`port` over `protocol`."""
 

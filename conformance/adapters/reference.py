@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import conformance
-from conformance.model import Model
+from conformance.model import Model, model_of
 from reference import questions as q
 from reference.objects import Cluster, EndpointSlice, NamespacedName
 
@@ -39,7 +39,7 @@ class ReferenceAdapter:
 
     def apply(self, cluster: Cluster) -> None:
         """Forget everything, and take this state."""
-        self.model = Model(cluster)
+        self.model = model_of(cluster)
         self._random = random.Random(self.seed)
 
     def update(self, cluster: Cluster) -> None:

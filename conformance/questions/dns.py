@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from conformance.questions import spread, turn_of
 from reference.dns import Zone
 from reference.dns.zone import reverse_name
 from reference.objects import CLUSTER_IP_NONE, Cluster, NamespacedName, Pod, Service
 from reference.questions import Query
 
-MOST_QUERIES = 44
-MOST_LOOKUPS = 8
+MOST_QUERIES = 16
+MOST_LOOKUPS = 5
 UNKNOWN = "no-such"
 
 
@@ -34,12 +35,8 @@ def service_name(cluster: Cluster, service: Service) -> str:
 
 def queries(cluster: Cluster, zone: Zone) -> tuple[Query, ...]:
     """At most `MOST_QUERIES` queries: every Service's names, its endpoints', and near misses."""
-    found = dict.fromkeys(_queries(cluster, zone))
-    if len(found) <= MOST_QUERIES:
-        return tuple(found)
-    every = list(found)
-    step = len(every) / MOST_QUERIES
-    return tuple(every[int(index * step)] for index in range(MOST_QUERIES))
+    found = tuple(dict.fromkeys(_queries(cluster, zone)))
+    return spread(found, most=MOST_QUERIES, turn=turn_of(cluster))
 
 
 def _queries(cluster: Cluster, zone: Zone) -> Iterator[Query]:

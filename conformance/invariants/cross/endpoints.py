@@ -101,7 +101,7 @@ def controller_to_backends(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("DNS-HEADLESS-001", "DNS-HEADLESS-013", "EP-008"),
     asks=("endpoint_slices", "resolve"),
-    classes=(ENDPOINTS, NO_ENDPOINTS),
+    classes=(ENDPOINTS,),
 )
 def headless_name_to_endpoints(case: Case) -> None:
     """The name of a headless Service resolves to the addresses of the ready endpoints that the controller

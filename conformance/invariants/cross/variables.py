@@ -14,7 +14,6 @@ from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.cross.names import addresses, followed
 from conformance.invariants.cross.reach import (
     ENDPOINTS,
-    NO_ENDPOINTS,
     ROUTING,
     canonical,
     client_of,
@@ -102,7 +101,7 @@ def _groups(case: Case) -> Iterator[Group]:
     requirements=("ENV-001", "ENV-005", "RT-001"),
     asks=("environment", ROUTING),
     level=Level.CLASS,
-    classes=(ENDPOINTS, NO_ENDPOINTS),
+    classes=(ENDPOINTS,),
 )
 def variable_to_endpoints(case: Case) -> None:
     """A connection to what the variable of a port of a Service says ends at an endpoint of that port."""

@@ -8,8 +8,9 @@ from enum import Enum
 
 from conformance.invariants.base import Case
 from conformance.invariants.dns.near_misses import near_misses
+from conformance.model import model_of
 from conformance.questions.dns import queries
-from reference.dns import Demand, Fact, Zone, compile, demand, facts_of
+from reference.dns import Demand, Fact, Zone, demand, facts_of
 from reference.dns.index import Kind, PublishedService
 from reference.dns.names import labels_below, plain
 from reference.questions import Answer, Query
@@ -72,7 +73,7 @@ class View:
     """A cluster's queries with their answers."""
 
     def __init__(self, case: Case) -> None:
-        self.zone: Zone = compile(case.cluster)
+        self.zone: Zone = model_of(case.cluster).dns
         self.asked = self.ask(
             case, (*queries(case.cluster, self.zone), *near_misses(case.cluster, self.zone))
         )

@@ -7,6 +7,6 @@ sets) is none of the node agent's business and is never looked at.
 
 from __future__ import annotations
 
-from conformance.invariants.environment import agreement, expansion, own, services, stated, unaffected
+from conformance.invariants.environment import agreement, expansion, own, services, starts, stated, unaffected
 
-__all__ = ["agreement", "expansion", "own", "services", "stated", "unaffected"]
+__all__ = ["agreement", "expansion", "own", "services", "starts", "stated", "unaffected"]

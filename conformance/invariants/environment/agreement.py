@@ -75,7 +75,7 @@ def creation_agrees(case: Case) -> None:
         "ENV-037",
     ),
     asks=_ASKS,
-    classes=("a Service with several ports", "a Service with one port"),
+    classes=("a Service with one port",),
 )
 def values_agree(case: Case) -> None:
     """The variables of each Service that a container is told of are those of its address and ports."""

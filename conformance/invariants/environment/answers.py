@@ -9,9 +9,9 @@ from functools import cached_property
 from attrs import define
 
 from conformance.invariants.base import Case
+from conformance.model import model_of
 from conformance.questions.environment import containers
 from reference.environment import Linked, NodeAgent, Outcome, started_at
-from reference.environment import compile as compile_environment
 from reference.environment.outcomes import Allowed, same
 from reference.objects import Container, Pod
 from reference.questions import ContainerName, Environment
@@ -96,7 +96,7 @@ def _answered(case: Case) -> list[Answered]:
 
 def agent_of(case: Case) -> NodeAgent:
     """The reference's view of the cluster."""
-    return case.memo("environment.agent", lambda: compile_environment(case.cluster))
+    return model_of(case.cluster).environment
 
 
 def shown(value: str | None) -> str:

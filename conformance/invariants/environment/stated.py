@@ -126,7 +126,7 @@ def groups_are_complete(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("ENV-002", "ENV-004", "ENV-025"),
     asks=_ASKS,
-    classes=("named ports", "ports without a name"),
+    classes=("named ports",),
 )
 def count(case: Case) -> None:
     """A Service gives three variables, one more for each named port and four more for each port."""
