@@ -161,7 +161,7 @@ def sticks(case: Case) -> None:
 @invariant(
     "routing.affinity-stays-inside-the-set",
     kind=Kind.STATED,
-    requirements=("AFF-008", "AFF-010"),
+    requirements=("AFF-008",),
     asks=_CONNECT,
     level=Level.CLASS,
 )
@@ -173,7 +173,7 @@ def inside(case: Case) -> None:
         case.judged()
         if not seen <= allowed:
             case.fail(
-                "AFF-010",
+                "AFF-008",
                 question=item.text,
                 expected=f"one of {sorted(item.expected.backends)}",
                 got=sorted(str(backend) for backend in seen),
