@@ -1,75 +1,129 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decisions seen from outside: what many connections of one flow tell of the eligible set.
 
-How many connections are made follows from the size of the set and a stated
-probability of error, never from a guess.
+An adapter that knows its decisions is asked for them; of one that can only be
+observed, each flow is tried again and again.  How often follows from the size of
+the set and a stated probability of error, never from a guess.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conformance.invariants.base import Case
-from conformance.questions.routing import connections
-from reference.questions import Decision, Flow, Observation, Outcome
+from conformance.questions.routing import burst
+from reference.questions import Connection, Decision, Flow, Observation, Outcome
 
-MISS_PROBABILITY = 1e-9
-"""The probability with which one flow's probes miss a member that is picked as often as the others."""
+MISS_PROBABILITY = 1e-12
+"""The probability with which the connections of one flow miss a member of its set.
+
+A run asks for some hundred thousand flows at most, so that it stays below one in
+a million for a whole run.
+"""
+
+LEAST_SHARE = 0.75
+"""A member may be picked as seldom as this share of an even one, and still has to be seen."""
+
+AskConnect = Callable[[Sequence[Connection]], Sequence[Observation]]
 
 
-def probes_needed(set_size: int, error_probability: float) -> int:
-    """How many independent even picks show every one of `set_size` members.
+def probes_needed(set_size: int, error_probability: float, *, least_share: float = LEAST_SHARE) -> int:
+    """How many independent picks show every one of `set_size` members.
 
-    Each member is missed with probability (1 - 1/k)^n, so all are seen but with
-    probability k (1 - 1/k)^n at most; this is the smallest n that brings it down
-    to `error_probability`.
+    The coupon collector's bound: a member with the share p of the picks is missed by
+    n of them with probability (1 - p)^n, so some of the k members is with k (1 - p)^n
+    at most; this is the smallest n that brings it down to `error_probability`, for
+    p = `least_share` / k.
     """
-    if set_size < 0 or not 0 < error_probability < 1:
+    if set_size < 0 or not 0 < error_probability < 1 or not 0 < least_share <= 1:
         raise ValueError(f"no probes for {set_size} members at error probability {error_probability}")
     if set_size <= 1:
         return 1
-    return math.ceil(math.log(error_probability / set_size) / math.log1p(-1 / set_size))
+    return math.ceil(math.log(error_probability / set_size) / math.log1p(-least_share / set_size))
 
 
 def decisions(case: Case, flows: Sequence[Flow], *, sizes: Sequence[int]) -> list[Decision]:
     """The decision on each flow: asked for where the adapter tells it, else observed.
 
-    `sizes` are the sizes of the sets that are expected; one more is probed for, so
-    that a member too many is seen as well.
+    `sizes` are the sizes of the expected sets; see `decisions_by_observation`.
     """
     if case.supports("route"):
         return case.ask("route", flows)
-    key = ("observed", tuple(flows))
-    return case.memo(key, lambda: _observe(case, flows, sizes))
+    return case.memo(
+        ("observed", tuple(flows), tuple(sizes)),
+        lambda: decisions_by_observation(
+            lambda connections: case.ask_again("connect", connections), flows, sizes, MISS_PROBABILITY
+        ),
+    )
 
 
-def _observe(case: Case, flows: Sequence[Flow], sizes: Sequence[int]) -> list[Decision]:
-    asked = []
-    counts = []
-    # Affinity pins a client, so probes of one flow come long after one another.
-    for flow, size in zip(flows, sizes, strict=True):
-        count = probes_needed(size + 1, MISS_PROBABILITY)
-        counts.append(count)
-        for index, connection in enumerate(connections(flow, count=count)):
-            asked.append(type(connection)(flow, index * 200_000, connection.source_port))
-    asked.sort(key=lambda connection: connection.at)
-    answers: dict[Flow, list[Observation]] = {}
-    for connection, observation in zip(asked, case.ask_again("connect", asked), strict=True):
-        answers.setdefault(connection.flow, []).append(observation)
-    return [summarise(flow, answers[flow]) for flow in flows]
+def decisions_by_observation(
+    ask_connect: AskConnect, flows: Sequence[Flow], expected_sizes: Sequence[int], alpha: float
+) -> list[Decision]:
+    """What repeated connections of each flow were seen to meet, as decisions.
+
+    A few connections first; flows that were not seen to reach as many members as
+    expected are tried on, until a member could be missed with probability `alpha`
+    only.  A size of 0 or 1 takes a few connections, no more: nothing is missed then.
+    """
+    found: list[list[Observation]] = [[] for _ in flows]
+    first = [_first_probes(size) for size in expected_sizes]
+    _probe(ask_connect, flows, found, first)
+    missing = [
+        max(0, probes_needed(size, alpha) - len(seen)) if _forwarded(seen) and reached(seen) < size else 0
+        for seen, size in zip(found, expected_sizes, strict=True)
+    ]
+    _probe(ask_connect, flows, found, missing)
+    return [summarise(flow, seen) for flow, seen in zip(flows, found, strict=True)]
+
+
+def _first_probes(size: int) -> int:
+    """Enough to reach every member more often than not, and a stranger as likely."""
+    return 4 * (size + 1)
+
+
+def _forwarded(seen: Sequence[Observation]) -> bool:
+    return any(entry.outcome is Outcome.FORWARD for entry in seen)
+
+
+def reached(seen: Sequence[Observation]) -> int:
+    """How many backends were reached."""
+    return len({entry.backend for entry in seen if entry.backend is not None})
+
+
+def _probe(
+    ask_connect: AskConnect, flows: Sequence[Flow], found: list[list[Observation]], counts: Sequence[int]
+) -> None:
+    """Open so many further connections of each flow, all in one batch, from source ports not used yet."""
+    owners: list[int] = []
+    connections: list[Connection] = []
+    for index, (flow, count) in enumerate(zip(flows, counts, strict=True)):
+        used = len(found[index])
+        connections += burst(flow, count=used + count)[used:]
+        owners += [index] * count
+    if connections:
+        for index, seen in zip(owners, ask_connect(connections), strict=True):
+            found[index].append(seen)
 
 
 def summarise(flow: Flow, observations: Sequence[Observation]) -> Decision:
-    """What was seen, as a decision; outcomes that differ count as a forward to what was reached."""
-    forwarded = [entry for entry in observations if entry.outcome is Outcome.FORWARD and entry.backend]
+    """What was seen, as a decision.
+
+    Whoever is forwarded once is not kept out, so outcomes that differ count as a
+    forward to what was reached.  The source address is known if every backend told it.
+    """
+    forwarded = [
+        (entry.backend, entry.source_ip)
+        for entry in observations
+        if entry.outcome is Outcome.FORWARD and entry.backend is not None
+    ]
     if not forwarded:
-        return Decision(observations[0].outcome)
-    known = all(entry.source_ip is not None for entry in forwarded)
+        return Decision(next((entry.outcome for entry in observations), Outcome.DROP))
+    known = all(source is not None for _, source in forwarded)
+    replaced = frozenset(backend for backend, source in forwarded if source != flow.client.ip)
     return Decision(
         Outcome.FORWARD,
-        frozenset(entry.backend for entry in forwarded if entry.backend),
-        frozenset(entry.backend for entry in forwarded if entry.backend and entry.source_ip != flow.client.ip)
-        if known
-        else None,
+        frozenset(backend for backend, _ in forwarded),
+        replaced if known else None,
     )

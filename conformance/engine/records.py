@@ -13,7 +13,6 @@ from conformance.example import Example
 from conformance.invariants.base import Deviation, Invariant, Tally
 from conformance.outcomes import AdapterFailure, Outcome, WrongShape
 
-
 _TRACEBACK = 2000
 
 

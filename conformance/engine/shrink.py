@@ -18,6 +18,7 @@ from hypothesis.errors import Flaky
 from conformance.adapters.session import Session
 from conformance.engine.records import Failure
 from conformance.engine.reduce import objects, reduce
+from conformance.engine.steady import steady
 from conformance.engine.survey import StopSurvey
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant
@@ -105,7 +106,8 @@ class Shrinker:
                 raise _Broken
 
         try:
-            body()
+            with steady():
+                body()
         except (_Broken, StopSurvey):
             pass
         except Flaky:

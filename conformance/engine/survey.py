@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from conformance.adapters.session import Session
 from conformance.engine.records import Failure, Record
+from conformance.engine.steady import steady
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, Tally
 from conformance.outcomes import AdapterFailure
@@ -105,7 +106,8 @@ class Survey:
                 raise StopSurvey
 
         try:
-            body()
+            with steady():
+                body()
         except StopSurvey:
             return
 

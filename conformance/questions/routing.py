@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flows, health checks and connections asked of a cluster.
 
-Every frontend of every Service is asked for by clients that take turns: which
-client meets which frontend follows from the cluster alone, so that over many
+Every frontend of every Service is asked for by clients of each kind.  In a small
+cluster every client asks for every frontend; in a larger one they take turns:
+which client meets which frontend follows from the cluster alone, so that over many
 clusters all combinations are met and equal clusters are asked equal questions.
 """
 
@@ -11,14 +12,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zlib import crc32
 
-from reference.objects import CLUSTER_IP_NONE, Cluster, NamespacedName, Node, Pod, Service, ServicePort
+from attrs import frozen
+
+from reference.objects import (
+    CLUSTER_IP_NONE,
+    SERVICE_NAME_LABEL,
+    Cluster,
+    NamespacedName,
+    Node,
+    Pod,
+    Service,
+    ServicePort,
+)
 from reference.questions import Client, ClientKind, Connection, Flow, HealthCheck
 
-MOST_FLOWS = 48
+MOST_FLOWS = 60
+FEW_FLOWS = 20
+"""With no more combinations of clients and frontends than these, all are asked for."""
 OUTSIDE = ("203.0.113.7", "198.51.100.9")
 """Addresses outside the cluster; generated source ranges hold the first, the second, or neither."""
 UNALLOCATED_IP = "10.96.250.250"
+NOBODYS_CHECK_PORT = 32700
 _OTHER_PROTOCOL = {"TCP": "UDP", "UDP": "TCP", "SCTP": "TCP"}
+
+
+# -- clients -------------------------------------------------------------------
 
 
 def internal_ip(node: Node) -> str | None:
@@ -42,7 +60,7 @@ def can_connect(pod: Pod, nodes: frozenset[str]) -> bool:
 
 
 def inside_clients(cluster: Cluster) -> list[Client]:
-    """Pods that run, and the node itself on each node."""
+    """Pods that run, and on each node the node itself and a pod without labels."""
     names = frozenset(node.metadata.name for node in cluster.nodes)
     clients = [pod_client(pod) for pod in cluster.pods if can_connect(pod, names)]
     for node in cluster.nodes:
@@ -51,7 +69,7 @@ def inside_clients(cluster: Cluster) -> list[Client]:
             clients.append(Client(ClientKind.NODE, node.metadata.name, ip))
             cidr = node.spec.pod_cidr
             if cidr.endswith(".0/24"):
-                # A pod without any label, so that pods are clients where no pod was made.
+                # A pod that no selector selects, so that pods are clients where no pod was made.
                 ip = cidr.removesuffix("0/24") + "250"
                 clients.append(Client(ClientKind.POD, node.metadata.name, ip))
     return clients
@@ -59,9 +77,38 @@ def inside_clients(cluster: Cluster) -> list[Client]:
 
 def outside_clients(cluster: Cluster) -> list[Client]:
     """Both outside addresses, by each node."""
-    return [
-        Client(ClientKind.EXTERNAL, node.metadata.name, ip) for node in cluster.nodes for ip in OUTSIDE
-    ]
+    return [Client(ClientKind.EXTERNAL, node.metadata.name, ip) for node in cluster.nodes for ip in OUTSIDE]
+
+
+@frozen
+class Clients:
+    """The clients of a cluster by kind; each kind has one at least."""
+
+    pods: list[Client]
+    hosts: list[Client]
+    outside: list[Client]
+
+    @property
+    def all(self) -> list[Client]:
+        """Every client."""
+        return [*self.pods, *self.hosts, *self.outside]
+
+    @property
+    def inside(self) -> list[Client]:
+        """Every client in the cluster."""
+        return [*self.pods, *self.hosts]
+
+
+def clients_of(cluster: Cluster) -> Clients | None:
+    """The clients of a cluster; None in one in which some kind has none."""
+    inside = inside_clients(cluster)
+    pods = [client for client in inside if client.kind is ClientKind.POD]
+    hosts = [client for client in inside if client.kind is ClientKind.NODE]
+    outside = outside_clients(cluster)
+    return Clients(pods, hosts, outside) if pods and hosts and outside else None
+
+
+# -- flows ---------------------------------------------------------------------
 
 
 def direct_frontends(service: Service) -> list[tuple[str, ServicePort]]:
@@ -71,77 +118,116 @@ def direct_frontends(service: Service) -> list[tuple[str, ServicePort]]:
         *service.spec.external_ips,
         *(entry.ip for entry in service.status.load_balancer.ingress if entry.ip),
     ]
-    return [
-        (ip, port) for ip in addresses if ip != CLUSTER_IP_NONE for port in service.spec.ports
-    ]
-
-
-def flows(cluster: Cluster) -> tuple[Flow, ...]:
-    """At most `MOST_FLOWS` flows, all that there are if they are fewer."""
-    found = list(dict.fromkeys(_flows(cluster)))
-    if len(found) > MOST_FLOWS:
-        step = len(found) / MOST_FLOWS
-        found = [found[int(index * step)] for index in range(MOST_FLOWS)]
-    return tuple(found)
+    return [(ip, port) for ip in addresses if ip != CLUSTER_IP_NONE for port in service.spec.ports]
 
 
 def turn_of(cluster: Cluster) -> int:
     """A number that differs from cluster to cluster and is the same for equal ones."""
-    text = "|".join(
+    services = "|".join(
         f"{service.metadata.name} {service.spec.type} {service.spec.internal_traffic_policy}"
+        f" {service.spec.external_traffic_policy} {len(service.spec.ports)}"
         for service in cluster.services
-    ) + "".join(f"{pod.spec.node_name}{pod.status.phase}" for pod in cluster.pods)
-    return crc32(text.encode())
+    )
+    pods = "".join(f"{pod.spec.node_name}{pod.status.phase}" for pod in cluster.pods)
+    return crc32(f"{services}{pods}".encode())
 
 
-def _flows(cluster: Cluster) -> Iterator[Flow]:
-    inside, outside = inside_clients(cluster), outside_clients(cluster)
-    if not inside or not outside:
-        return
+def flows(cluster: Cluster) -> tuple[Flow, ...]:
+    """At most `MOST_FLOWS` flows to every frontend, and to what is nearly one."""
+    clients = clients_of(cluster)
+    if clients is None:
+        return ()
+    found: dict[tuple[int, str, int, str], Flow] = {}
+    for client, ip, number, protocol in _flows(cluster, clients):
+        key = (id(client), ip, number, protocol)
+        if key not in found:
+            found[key] = Flow(client, ip, number, protocol)
+    every = list(found.values())
+    if len(every) > MOST_FLOWS:
+        step = len(every) / MOST_FLOWS
+        every = [every[int(index * step)] for index in range(MOST_FLOWS)]
+    return tuple(every)
+
+
+_Asked = tuple[Client, str, int, str]
+
+
+def _flows(cluster: Cluster, clients: Clients) -> Iterator[_Asked]:
     turn = turn_of(cluster)
-    for service in cluster.services:
-        for ip, port in direct_frontends(service):
+    frontends = [direct_frontends(service) for service in cluster.services]
+    count = sum(map(len, frontends))
+    everyone = clients.all if count * len(clients.all) <= FEW_FLOWS else None
+    for service, own in zip(cluster.services, frontends, strict=True):
+        turn += 1
+        itself = _own_pod(cluster, service, clients, turn)
+        for place, (ip, port) in enumerate(own):
             turn += 1
-            yield Flow(inside[turn % len(inside)], ip, port.port, port.protocol)
-            yield Flow(inside[(turn // 5 + 1) % len(inside)], ip, port.port, port.protocol)
-            yield Flow(outside[turn % len(outside)], ip, port.port, port.protocol)
-        yield from _node_port_flows(cluster, service, inside, outside, turn)
-        yield from _near_misses(service, inside[turn % len(inside)])
-    first = inside[turn % len(inside)]
-    yield Flow(first, UNALLOCATED_IP, 80)
+            for client in everyone or _one_of_each(clients, turn):
+                yield client, ip, port.port, port.protocol
+            if place == 0 and itself is not None:
+                yield itself, ip, port.port, port.protocol
+        yield from _node_port_flows(cluster, service, clients, turn)
+        yield from _near_misses(cluster, service, _turn(clients.inside, turn), turn)
+    client = _turn(clients.inside, turn)
+    yield client, UNALLOCATED_IP, 80, "TCP"
     for pod in cluster.pods[:1]:
         if pod.status.pod_ip:
-            yield Flow(first, pod.status.pod_ip, 80)
+            yield client, pod.status.pod_ip, 80, "TCP"
 
 
-def _node_port_flows(
-    cluster: Cluster, service: Service, inside: list[Client], outside: list[Client], turn: int
-) -> Iterator[Flow]:
+def _turn(clients: list[Client], turn: int) -> Client:
+    return clients[turn % len(clients)]
+
+
+def _one_of_each(clients: Clients, turn: int) -> tuple[Client, Client, Client]:
+    return _turn(clients.pods, turn), _turn(clients.hosts, turn // 3), _turn(clients.outside, turn // 2)
+
+
+def _own_pod(cluster: Cluster, service: Service, clients: Clients, turn: int) -> Client | None:
+    """A pod that is an endpoint of the Service, and so may get its own connection."""
+    meta = service.metadata
+    addresses = {
+        endpoint.addresses[0]
+        for item in cluster.endpoint_slices
+        if item.metadata.namespace == meta.namespace
+        and item.metadata.labels.get(SERVICE_NAME_LABEL) == meta.name
+        for endpoint in item.endpoints
+        if endpoint.addresses
+    }
+    own = [client for client in clients.pods if client.ip in addresses]
+    return _turn(own, turn) if own else None
+
+
+def _node_port_flows(cluster: Cluster, service: Service, clients: Clients, turn: int) -> Iterator[_Asked]:
+    """From outside at each node, and from one client inside, at its own node or another."""
+    addresses = [(node.metadata.name, ip) for node in cluster.nodes if (ip := internal_ip(node)) is not None]
     for port in service.spec.ports:
         if not port.node_port:
             continue
-        for index, node in enumerate(cluster.nodes):
-            ip = internal_ip(node)
-            if ip is None:
-                continue
-            turn += 1
+        for index, (name, ip) in enumerate(addresses):
             # Packets to a node's address arrive at that node.
-            yield Flow(
-                Client(ClientKind.EXTERNAL, node.metadata.name, OUTSIDE[(turn + index) % 2]),
-                ip,
-                port.node_port,
-                port.protocol,
-            )
-            yield Flow(inside[turn % len(inside)], ip, port.node_port, port.protocol)
+            arriving = [client for client in clients.outside if client.node == name]
+            yield _turn(arriving, turn + index), ip, port.node_port, port.protocol
+        turn += 1
+        _, ip = addresses[turn % len(addresses)]
+        yield _turn(clients.pods, turn // 3), ip, port.node_port, port.protocol
+        yield _turn(clients.hosts, turn // 2), ip, port.node_port, port.protocol
 
 
-def _near_misses(service: Service, client: Client) -> Iterator[Flow]:
-    """Almost a Service's address: another port, another protocol, the target's or node's port."""
+def _near_misses(cluster: Cluster, service: Service, client: Client, turn: int) -> Iterator[_Asked]:
+    """Almost a frontend: another port or protocol, the node's port at the Service's address or reversed."""
     for ip, port in direct_frontends(service)[:1]:
-        yield Flow(client, ip, port.port + 1, port.protocol)
-        yield Flow(client, ip, port.port, _OTHER_PROTOCOL[port.protocol])
-        if port.node_port:
-            yield Flow(client, ip, port.node_port, port.protocol)
+        if turn % 2:
+            yield client, ip, port.port + 1, port.protocol
+        else:
+            yield client, ip, port.port, _OTHER_PROTOCOL[port.protocol]
+        if port.node_port and turn % 4 < 2:
+            yield client, ip, port.node_port, port.protocol
+        else:
+            yield client, internal_ip(cluster.nodes[0]) or ip, port.port, port.protocol
+
+
+# -- health checks and connections -----------------------------------------------
 
 
 def health_checks(cluster: Cluster) -> tuple[HealthCheck, ...]:
@@ -152,10 +238,12 @@ def health_checks(cluster: Cluster) -> tuple[HealthCheck, ...]:
         if service.spec.health_check_node_port
     ]
     return tuple(
-        HealthCheck(node.metadata.name, port) for node in cluster.nodes for port in (*ports, 32700)
+        HealthCheck(node.metadata.name, port)
+        for node in cluster.nodes
+        for port in dict.fromkeys((*ports, NOBODYS_CHECK_PORT))
     )
 
 
-def connections(flow: Flow, *, count: int, at: int = 0, first_port: int = 32768) -> tuple[Connection, ...]:
-    """`count` connections of one flow at one moment, each from another source port."""
-    return tuple(Connection(flow, at, first_port + index) for index in range(count))
+def burst(flow: Flow, *, count: int, at: int = 0, apart: int = 0) -> tuple[Connection, ...]:
+    """`count` connections of one flow, each from another source port, `apart` seconds after one another."""
+    return tuple(Connection(flow, at + index * apart, 32768 + index % 28000) for index in range(count))

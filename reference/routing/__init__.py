@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The area `routing`: what a service proxy does with the first packet of a flow.
 
-The decision procedure of the catalogue for IPv4, in kube-proxy's semantics:
-`frontends` finds the service port, `candidates` its endpoint sets, `decision`
-what follows.  `compile` makes a table whose answers are equal to `decide`.
+The decision procedure of the catalogue, in kube-proxy's semantics, each family for
+itself: `frontends` finds the service port, `candidates` its endpoint sets,
+`decision` what follows.  `compile` makes a table whose answers are equal to `decide`.
 
 Source: `pkg/proxy/topology.go`, `serviceport.go`, `iptables/proxier.go`,
 `nftables/proxier.go` of Kubernetes.
@@ -13,10 +13,25 @@ from __future__ import annotations
 
 from reference.objects import Cluster
 from reference.questions import Decision, Flow, Outcome
+from reference.routing.addresses import ProxyNode, family_of, pod_range, proxy_node
 from reference.routing.affinity import AffinityState
-from reference.routing.candidates import Candidate, candidates, cluster_set, has_any, local_set
+from reference.routing.candidates import (
+    Candidate,
+    EndpointSets,
+    candidates,
+    cluster_set,
+    has_any,
+    local_set,
+)
 from reference.routing.decision import decide_matched
-from reference.routing.frontends import Destination, Match, client_kind, match, processing_node
+from reference.routing.frontends import (
+    Destination,
+    Match,
+    client_kind,
+    match_direct,
+    match_node_port,
+    processing_node,
+)
 from reference.routing.health import health_check
 from reference.routing.table import RoutingTable
 
@@ -25,6 +40,7 @@ __all__ = [
     "Candidate",
     "Destination",
     "Match",
+    "ProxyNode",
     "RoutingTable",
     "candidates",
     "client_kind",
@@ -34,8 +50,10 @@ __all__ = [
     "has_any",
     "health_check",
     "local_set",
-    "match",
+    "match_direct",
+    "match_node_port",
     "processing_node",
+    "proxy_node",
 ]
 
 
@@ -47,13 +65,17 @@ def compile(cluster: Cluster) -> RoutingTable:
 def decide(cluster: Cluster, flow: Flow) -> Decision:
     """What happens to the first packet of a flow, by the plain rules (steps 1 to 12)."""
     node = processing_node(cluster, flow)
-    found = match(cluster, node, flow) if node else None
-    if node is None or found is None:
+    if node is None:
         return Decision(Outcome.NOT_A_SERVICE, rules=("RT-028",))
+    found = match_direct(cluster, flow) or match_node_port(cluster, node, flow)
+    if found is None:
+        return Decision(Outcome.NOT_A_SERVICE, rules=("RT-028",))
+    family = family_of(flow.ip)
     return decide_matched(
         found,
-        candidates(cluster, found.service, found.port),
+        EndpointSets(candidates(cluster, found.service, found.port, family)),
         node=node,
-        kind=client_kind(cluster, node, flow.client),
+        kind=client_kind(cluster.settings, node, flow.client),
         client=flow.client,
+        knows_pods=pod_range(cluster.settings, family) is not None,
     )

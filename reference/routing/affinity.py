@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from typing import NamedTuple
+
+from attrs import evolve, field, frozen
 
 from reference.frozenmap import FrozenMap
 from reference.objects import ServiceSpec
@@ -12,7 +14,20 @@ from reference.routing.table import RoutingTable
 
 DEFAULT_TIMEOUT = 10800
 
-Key = tuple[str, str, str, str, str, str]
+
+class Key(NamedTuple):
+    """Whose record it is.
+
+    Per node and service port, whatever the frontend, and by the client's address as
+    the node sees it; the source port is none of it (AFF-003, AFF-004, AFF-005, AFF-006).
+    """
+
+    node: str
+    namespace: str
+    service: str
+    port_name: str
+    protocol: str
+    client_ip: str
 
 
 @frozen
@@ -34,10 +49,7 @@ def timeout(spec: ServiceSpec) -> int | None:
 
 
 def key_of(table: RoutingTable, connection: Connection) -> tuple[Key, int] | None:
-    """Whose record it is: per node, service port and client address, whatever the frontend.
-
-    AFF-003, AFF-004, AFF-005, AFF-006.  With the record's life in seconds.
-    """
+    """The record's key and its life in seconds; None where there is no affinity."""
     flow = connection.flow
     node, match = table.processing_node(flow), table.match(flow)
     if node is None or match is None:
@@ -46,31 +58,27 @@ def key_of(table: RoutingTable, connection: Connection) -> tuple[Key, int] | Non
     if life is None:
         return None
     meta, port = match.service.metadata, match.port
-    return (
-        node.metadata.name,
-        meta.namespace,
-        meta.name,
-        port.name,
-        port.protocol,
-        flow.client.ip,
-    ), life
+    key = Key(node.name, meta.namespace, meta.name, port.name, port.protocol, flow.client.ip)
+    return key, life
 
 
 @frozen
 class AffinityState:
     """The records of all nodes.  A value: `record` gives the next one."""
 
-    records: FrozenMap[Key, Record] = FrozenMap()
+    records: FrozenMap[Key, Record] = field(factory=FrozenMap)
 
     def allowed(self, table: RoutingTable, connection: Connection) -> Decision:
         """The decision, narrowed to the recorded backend while the record lives.
 
-        AFF-002, AFF-007, AFF-008, AFF-010: a record counts only while its backend
-        is in the set that the policy allows.
+        A record counts only while its backend is in the set that the policy allows,
+        whatever came into that set since (AFF-002, AFF-007, AFF-008, AFF-010, AFF-013).
         """
         decision = table.decide(connection.flow)
+        if decision.outcome is not Outcome.FORWARD:
+            return decision
         found = key_of(table, connection)
-        if decision.outcome is not Outcome.FORWARD or found is None:
+        if found is None:
             return decision
         key, life = found
         record = self.records.get(key)

@@ -3,68 +3,77 @@
 
 from __future__ import annotations
 
-from reference.objects import ZONE_LABEL, Node, Service
+from reference.objects import Service
 from reference.questions import Backend, Client, ClientKind, Decision, Outcome
-from reference.routing.addresses import addresses_of, family, inside, is_everything, primary_address
-from reference.routing.candidates import Candidate, cluster_set, has_any, local_set
+from reference.routing.addresses import ProxyNode, family_of, inside, is_everything
+from reference.routing.candidates import Chosen, EndpointSets
 from reference.routing.frontends import Destination, Match, is_intercepted
 
-_NO_ENDPOINTS = {
-    Destination.CLUSTER_IP: "NOEP-001",
-    Destination.EXTERNAL_IP: "NOEP-003",
-    Destination.LOAD_BALANCER_IP: "NOEP-003",
-    Destination.NODE_PORT: "NOEP-003",
-}
+
+def ranges_for(service: Service, ip: str) -> list[str]:
+    """The source ranges that filter packets from `ip`: those of its family (LB-007, LB-008, DUAL-005).
+
+    None where the family has no range, or one without length.
+    """
+    family = family_of(ip)
+    ranges = [cidr for cidr in service.spec.load_balancer_source_ranges if family_of(cidr) == family]
+    return [] if any(map(is_everything, ranges)) else ranges
 
 
-def is_admitted(service: Service, node: Node, ip: str) -> bool:
-    """Step 6: whether the source ranges let a packet to a load-balancer IP in (LB-006, -007, -009, -014)."""
-    version = 6 if ":" in ip else 4
-    ranges = [cidr for cidr in service.spec.load_balancer_source_ranges if family(cidr) == version]
-    if not ranges or any(is_everything(cidr) for cidr in ranges):
+def is_admitted(service: Service, node: ProxyNode, ip: str) -> bool:
+    """Step 6: whether the source ranges let a packet to a load-balancer IP in.
+
+    LB-006, LB-012, LB-014; a packet from one of the Service's own addresses is let
+    in if the node is (LB-009).
+    """
+    ranges = ranges_for(service, ip)
+    if not ranges or any(inside(ip, cidr) for cidr in ranges):
         return True
-    if any(inside(ip, cidr) for cidr in ranges):
-        return True
-    own = any(is_intercepted(entry) and entry.ip == ip for entry in service.status.load_balancer.ingress)
-    primary = primary_address(node)
-    return own and primary is not None and any(inside(primary, cidr) for cidr in ranges)
+    if not any(is_intercepted(entry) and entry.ip == ip for entry in service.status.load_balancer.ingress):
+        return False
+    primary = node.primary(family_of(ip))
+    return primary is not None and any(inside(primary, cidr) for cidr in ranges)
 
 
-def pick_from(
-    match: Match, endpoints: tuple[Candidate, ...], node: Node, kind: ClientKind
-) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Step 8: the set from which a backend is picked, and the ids of the rules that chose it."""
+def refusal_rule(match: Match, kind: ClientKind) -> str:
+    """The row by which a packet is refused while there is no endpoint at all (step 7)."""
+    if match.destination is not Destination.CLUSTER_IP:
+        return "NOEP-003"
+    if match.service.spec.internal_traffic_policy == "Local":
+        return "ITP-005"
+    return "NOEP-002" if kind is ClientKind.NODE else "NOEP-001"
+
+
+def policy(match: Match, kind: ClientKind) -> tuple[bool, str]:
+    """Step 8: whether only local endpoints count, and the row that says so.
+
+    The internal policy is for cluster IPs alone, the external one for all else
+    (ITP-002, ITP-006, ETP-002).  Clients inside the cluster are not bound to their
+    node by an external policy: the short circuit (ETP-008, ETP-015, ETP-016).
+    """
     spec = match.service.spec
-    name = node.metadata.name
-    zone = node.metadata.labels.get(ZONE_LABEL)
     if match.destination is Destination.CLUSTER_IP:
-        if spec.internal_traffic_policy == "Local":
-            chosen, rules = local_set(endpoints, node=name)
-            return chosen, ("ITP-003", *rules)
-        chosen, rules = cluster_set(endpoints, node=name, zone=zone)
-        return chosen, ("ITP-001", *rules)
-    if spec.external_traffic_policy == "Local" and kind is ClientKind.EXTERNAL:
-        chosen, rules = local_set(endpoints, node=name)
-        return chosen, ("ETP-005", *rules)
-    why = "ETP-003"
-    if spec.external_traffic_policy == "Local":
-        # The short circuit: clients inside the cluster are not bound to their node.
-        on_node = "ETP-011" if kind is ClientKind.POD else "ETP-012"
-        why = on_node if match.destination is Destination.NODE_PORT else "ETP-008"
-    chosen, rules = cluster_set(endpoints, node=name, zone=zone)
-    return chosen, (why, *rules)
+        local = spec.internal_traffic_policy == "Local"
+        return local, "ITP-003" if local else "ITP-001"
+    if spec.external_traffic_policy != "Local":
+        return False, "ETP-003"
+    if kind is ClientKind.EXTERNAL:
+        return True, "ETP-005"
+    if match.destination is Destination.NODE_PORT:
+        return False, "ETP-011" if kind is ClientKind.POD else "ETP-012"
+    return False, "ETP-008"
 
 
-def nothing_local(match: Match) -> str:
-    """The row for an empty local set while there are endpoints elsewhere (step 9, NOEP-005)."""
-    return "ITP-004" if match.destination is Destination.CLUSTER_IP else "ETP-007"
+def is_masqueraded(match: Match, kind: ClientKind, *, knows_pods: bool) -> tuple[bool, str]:
+    """Step 11 a to c: whether the source address is replaced, and the row that says so.
 
-
-def is_masqueraded(match: Match, kind: ClientKind) -> tuple[bool, str]:
-    """Step 11 a to c: whether the source address is replaced, and the row that says so."""
+    Without a range that tells pods nobody is masqueraded to cluster IPs (RT-027).
+    """
     if match.destination is Destination.CLUSTER_IP:
         if kind is ClientKind.POD:
             return False, "RT-014"
+        if not knows_pods:
+            return False, "RT-027"
         return True, "RT-015" if kind is ClientKind.NODE else "RT-018"
     if match.service.spec.external_traffic_policy != "Local":
         return True, "ETP-004"
@@ -74,41 +83,45 @@ def is_masqueraded(match: Match, kind: ClientKind) -> tuple[bool, str]:
 
 
 def masqueraded(
-    backends: frozenset[Backend], *, base: bool, node: Node, client: Client
+    backends: frozenset[Backend], *, base: bool, node: ProxyNode, kind: ClientKind, client: Client
 ) -> frozenset[Backend]:
-    """Step 11 d and e: a pod that reaches itself, and host-network endpoints of this very node.
+    """Step 11 d and e: those of `backends` that see a node's address instead of the client's.
 
-    RT-016, RT-021.  A packet of the host itself does pass the post-routing hook.
+    A pod that reaches itself does (RT-016).  Host-network endpoints of this very
+    node do not, for a packet that comes from outside of the host (RT-021): it is
+    taken in and never passes the hook that replaces the source.
     """
-    here = addresses_of(node)
-    from_outside = client.kind is not ClientKind.NODE or client.node != node.metadata.name
-    result = set()
-    for backend in backends:
-        replaced = base or backend.ip == client.ip
-        if from_outside and backend.ip in here:
-            # Taken in by the host itself; the packet never leaves through the hook.
-            replaced = client.ip in here and replaced
-        if replaced:
-            result.add(backend)
-    return frozenset(result)
+    from_host = kind is ClientKind.NODE
+    return frozenset(
+        backend
+        for backend in backends
+        if (base or backend.ip == client.ip) and (from_host or backend.ip not in node.addresses)
+    )
 
 
 def decide_matched(
-    match: Match, endpoints: tuple[Candidate, ...], *, node: Node, kind: ClientKind, client: Client
+    match: Match,
+    sets: EndpointSets,
+    *,
+    node: ProxyNode,
+    kind: ClientKind,
+    client: Client,
+    knows_pods: bool,
 ) -> Decision:
     """Steps 6 to 12 for a packet of `client`, taken as `kind`, on `node`."""
     if match.destination is Destination.LOAD_BALANCER_IP and not is_admitted(match.service, node, client.ip):
         return Decision(Outcome.DROP, rules=("LB-006",))
-    if not has_any(endpoints):
-        return Decision(Outcome.REJECT, rules=(_NO_ENDPOINTS[match.destination], "NOEP-006"))
-    chosen, rules = pick_from(match, endpoints, node, kind)
-    if not chosen:
-        return Decision(Outcome.DROP, rules=(nothing_local(match), "NOEP-005", *rules))
-    backends = frozenset(endpoint.backend for endpoint in chosen)
-    base, why = is_masqueraded(match, kind)
+    if not sets.has_any:
+        return Decision(Outcome.REJECT, rules=(refusal_rule(match, kind), "NOEP-006"))
+    local, why = policy(match, kind)
+    chosen: Chosen = sets.local(node) if local else sets.cluster(node)
+    if not chosen.backends:
+        nothing_local = "ITP-004" if why == "ITP-003" else "ETP-007"
+        return Decision(Outcome.DROP, rules=(nothing_local, "NOEP-005", why))
+    base, source_rule = is_masqueraded(match, kind, knows_pods=knows_pods)
     return Decision(
         Outcome.FORWARD,
-        backends,
-        masqueraded(backends, base=base, node=node, client=client),
-        rules=(*rules, why),
+        chosen.backends,
+        masqueraded(chosen.backends, base=base, node=node, kind=kind, client=client),
+        rules=(why, *chosen.rules, source_rule),
     )

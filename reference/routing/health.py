@@ -14,7 +14,7 @@ NOT_SERVED = HealthCheckAnswer(0)
 
 
 def is_checked(service: Service) -> bool:
-    """Type LoadBalancer, external policy Local, and a port for it (HC-001)."""
+    """Type LoadBalancer, external policy Local, and a port for it (HC-001, HEADLESS-004)."""
     spec = service.spec
     return (
         is_proxied(service)
@@ -25,19 +25,19 @@ def is_checked(service: Service) -> bool:
 
 
 def answer(service: Service, endpoints: Iterable[Candidate], node: str) -> HealthCheckAnswer:
-    """200 if a ready endpoint is on the node, else 503, and how many (HC-002..005, HC-010, TERM-011).
+    """200 if a ready endpoint is on the node, else 503, and how many (HC-002 to HC-005, HC-010, TERM-011).
 
     Addresses are counted, over all ports; draining endpoints are not.
     """
-    local = {
-        endpoint.backend.ip for endpoint in endpoints if endpoint.ready and endpoint.node_name == node
-    }
+    local = {endpoint.backend.ip for endpoint in endpoints if endpoint.ready and endpoint.node_name == node}
     name = NamespacedName(service.metadata.namespace, service.metadata.name)
     return HealthCheckAnswer(200 if local else 503, len(local), name)
 
 
 def health_check(cluster: Cluster, check: HealthCheck) -> HealthCheckAnswer:
-    """What a request to a health check node port gets."""
+    """What a request to a health check node port of a node gets (HC-002)."""
+    if all(node.metadata.name != check.node for node in cluster.nodes):
+        return NOT_SERVED
     for service in cluster.services:
         if is_checked(service) and service.spec.health_check_node_port == check.port:
             endpoints = [

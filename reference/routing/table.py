@@ -3,110 +3,186 @@
 
 from __future__ import annotations
 
-from reference.objects import SERVICE_NAME_LABEL, Cluster, EndpointSlice, Node, Service, ServicePort
-from reference.questions import Decision, Flow, HealthCheck, HealthCheckAnswer, Outcome
+from reference.objects import SERVICE_NAME_LABEL, Cluster, EndpointSlice, Service, ServicePort
+from reference.questions import ClientKind, Decision, Flow, HealthCheck, HealthCheckAnswer, Outcome
 from reference.routing import health
-from reference.routing.addresses import addresses_of, primary_address
-from reference.routing.candidates import Candidate, is_ambiguous, is_usable_slice, join
+from reference.routing.addresses import IPV4, IPV6, ProxyNode, family_of, pod_range, proxy_node
+from reference.routing.candidates import (
+    Candidate,
+    Chosen,
+    EndpointSets,
+    is_contradictory,
+    is_usable_slice,
+    join,
+    listings,
+)
 from reference.routing.decision import decide_matched
-from reference.routing.frontends import Destination, Match, client_kind, direct_addresses, is_proxied
+from reference.routing.frontends import (
+    Destination,
+    Match,
+    client_kind,
+    direct_addresses,
+    families,
+    is_proxied,
+)
 
-Key = tuple[str, int, str]
+NOT_A_SERVICE = Decision(Outcome.NOT_A_SERVICE, rules=("RT-028",))
+
+
+class RememberedSets(EndpointSets):
+    """The endpoint sets of one service port, each worked out once for each node."""
+
+    def __init__(self, listed: tuple[Candidate, ...]) -> None:
+        super().__init__(join(listed))
+        self.is_contradictory = len(self.endpoints) != len(listed) and is_contradictory(listed)
+        self._has_any = super().has_any
+        self._cluster: dict[str, Chosen] = {}
+        self._local: dict[str, Chosen] = {}
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anything anywhere could serve."""
+        return self._has_any
+
+    def cluster(self, node: ProxyNode) -> Chosen:
+        """What policy Cluster may pick on `node`."""
+        found = self._cluster.get(node.name)
+        if found is None:
+            found = self._cluster[node.name] = super().cluster(node)
+        return found
+
+    def local(self, node: ProxyNode) -> Chosen:
+        """What policy Local may pick on `node`."""
+        found = self._local.get(node.name)
+        if found is None:
+            found = self._local[node.name] = super().local(node)
+        return found
 
 
 class RoutingTable:
-    """Answers flows without looking at every Service again; see `decide`."""
+    """Answers flows without looking at every Service again; see `decide` of the package."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.nodes = {node.metadata.name: node for node in cluster.nodes}
-        self.node_by_address: dict[str, Node] = {}
-        for node in reversed(cluster.nodes):
-            for ip in addresses_of(node):
-                self.node_by_address[ip] = node
-        self._direct: dict[Destination, dict[Key, Match]] = {
-            destination: {} for destination in Destination
-        }
-        self._node_ports: dict[tuple[int, str], Match] = {}
+        self.nodes = {node.metadata.name: proxy_node(node) for node in cluster.nodes}
+        self.node_by_address = {ip: node for node in reversed(self.nodes.values()) for ip in node.addresses}
+        self._direct: dict[tuple[str, int, str], Match] = {}
+        self._node_ports: dict[tuple[str, int, str], Match] = {}
+        self._contested: set[tuple[str, int, str]] = set()
         self._checks: dict[int, Service] = {}
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
-        self._candidates: dict[tuple[str, str, str, str], tuple[Candidate, ...]] = {}
+        self._sets: dict[tuple[str, str, str, str, str], RememberedSets] = {}
+        self._kinds: dict[tuple[str, str], ClientKind] = {}
+        self._knows_pods = {
+            family for family in (IPV4, IPV6) if pod_range(cluster.settings, family) is not None
+        }
         for item in cluster.endpoint_slices:
-            if is_usable_slice(item):
-                name = item.metadata.labels.get(SERVICE_NAME_LABEL, "")
-                self._slices.setdefault((item.metadata.namespace, name), []).append(item)
-        for service in filter(is_proxied, cluster.services):
-            self._add(service)
+            name = item.metadata.labels.get(SERVICE_NAME_LABEL, "")
+            self._slices.setdefault((item.metadata.namespace, name), []).append(item)
+        order = list(Destination)
+        for service in cluster.services:
+            if is_proxied(service):
+                self._add(service, order)
 
-    def _add(self, service: Service) -> None:
+    def _add(self, service: Service, order: list[Destination]) -> None:
         addresses = direct_addresses(service)
+        known = families(service.spec)
         for port in service.spec.ports:
             for destination, ip in addresses:
-                self._direct[destination].setdefault(
-                    (ip, port.port, port.protocol), Match(service, port, destination)
-                )
+                key = (ip, port.port, port.protocol)
+                other = self._direct.get(key)
+                if other is not None and (other.service is not service or other.port is not port):
+                    self._contested.add(key)
+                if other is None or order.index(destination) < order.index(other.destination):
+                    self._direct[key] = Match(service, port, destination)
             if port.node_port:
-                self._node_ports.setdefault(
-                    (port.node_port, port.protocol), Match(service, port, Destination.NODE_PORT)
-                )
+                found = Match(service, port, Destination.NODE_PORT)
+                for family in known:
+                    self._node_ports.setdefault((family, port.node_port, port.protocol), found)
         if health.is_checked(service):
             self._checks.setdefault(service.spec.health_check_node_port, service)
 
-    def candidates(self, service: Service, port: ServicePort) -> tuple[Candidate, ...]:
-        """The endpoints of a service port."""
+    # -- what is in it -----------------------------------------------------------
+
+    def sets(self, service: Service, port: ServicePort, family: str = IPV4) -> RememberedSets:
+        """The endpoint sets of a service port."""
         meta = service.metadata
-        key = (meta.namespace, meta.name, port.name, port.protocol)
-        found = self._candidates.get(key)
+        key = (meta.namespace, meta.name, port.name, port.protocol, family)
+        found = self._sets.get(key)
         if found is None:
             slices = self._slices.get((meta.namespace, meta.name), ())
-            found = self._candidates[key] = join(slices, port)
+            usable = [item for item in slices if is_usable_slice(item, family)]
+            found = self._sets[key] = RememberedSets(tuple(listings(usable, port)))
         return found
 
-    def is_ambiguous(self, service: Service, port: ServicePort) -> bool:
-        """Whether the endpoints of a service port are listed in ways that contradict each other."""
-        slices = self._slices.get((service.metadata.namespace, service.metadata.name), ())
-        return is_ambiguous(slices, port)
+    def candidates(self, service: Service, port: ServicePort, family: str = IPV4) -> tuple[Candidate, ...]:
+        """The endpoints of a service port."""
+        return self.sets(service, port, family).endpoints
 
-    def processing_node(self, flow: Flow) -> Node | None:
+    def is_ambiguous(self, service: Service, port: ServicePort, family: str = IPV4) -> bool:
+        """Whether the endpoints of a service port are listed in ways that contradict each other (RT-007)."""
+        return self.sets(service, port, family).is_contradictory
+
+    def is_contested(self, flow: Flow) -> bool:
+        """Whether several service ports claim the address, so that the winner is open (RT-026)."""
+        return (flow.ip, flow.port, flow.protocol) in self._contested
+
+    # -- flows -------------------------------------------------------------------
+
+    def processing_node(self, flow: Flow) -> ProxyNode | None:
         """The node that decides (step 1)."""
-        return self.node_by_address.get(flow.ip) or self.nodes.get(flow.client.node)
+        if (flow.ip, flow.port, flow.protocol) not in self._direct:
+            owner = self.node_by_address.get(flow.ip)
+            if owner is not None:
+                return owner
+        return self.nodes.get(flow.client.node)
 
     def match(self, flow: Flow) -> Match | None:
         """The service port that a flow is for (steps 4 and 5)."""
-        key = (flow.ip, flow.port, flow.protocol)
-        for table in self._direct.values():
-            found = table.get(key)
-            if found is not None:
-                return found
-        if flow.ip in self.node_by_address:
-            return self._node_ports.get((flow.port, flow.protocol))
-        return None
+        found = self._direct.get((flow.ip, flow.port, flow.protocol))
+        if found is None and flow.ip in self.node_by_address:
+            found = self._node_ports.get((family_of(flow.ip), flow.port, flow.protocol))
+        return found
+
+    def kind_at(self, node: ProxyNode, flow: Flow) -> ClientKind:
+        """How the proxy on `node` takes the flow's client."""
+        key = (node.name, flow.client.ip)
+        found = self._kinds.get(key)
+        if found is None:
+            found = self._kinds[key] = client_kind(self.cluster.settings, node, flow.client)
+        return found
 
     def decide(self, flow: Flow) -> Decision:
         """What happens to the first packet of a flow."""
-        node = self.processing_node(flow)
         match = self.match(flow)
+        node = None if match is None else self.processing_node(flow)
         if node is None or match is None:
-            return Decision(Outcome.NOT_A_SERVICE, rules=("RT-028",))
+            return NOT_A_SERVICE
+        return self.decide_at(node, match, flow)
+
+    def decide_at(self, node: ProxyNode, match: Match, flow: Flow) -> Decision:
+        """What happens on `node` to a flow that is for the service port of `match` (steps 6 to 12)."""
+        family = family_of(flow.ip)
         return decide_matched(
             match,
-            self.candidates(match.service, match.port),
+            self.sets(match.service, match.port, family),
             node=node,
-            kind=client_kind(self.cluster, node, flow.client),
+            kind=self.kind_at(node, flow),
             client=flow.client,
+            knows_pods=family in self._knows_pods,
         )
+
+    def node_address(self, flow: Flow) -> str:
+        """The address that a masqueraded flow arrives with: the processing node's own (RT-015, RT-022)."""
+        node = self.processing_node(flow)
+        return (node.primary(family_of(flow.ip)) if node else None) or flow.client.ip
+
+    # -- health checks -----------------------------------------------------------
 
     def health_check(self, check: HealthCheck) -> HealthCheckAnswer:
         """What a request to a health check node port gets."""
         service = self._checks.get(check.port)
-        if service is None:
+        if service is None or check.node not in self.nodes:
             return health.NOT_SERVED
-        endpoints = [
-            endpoint for port in service.spec.ports for endpoint in self.candidates(service, port)
-        ]
+        endpoints = [endpoint for port in service.spec.ports for endpoint in self.candidates(service, port)]
         return health.answer(service, endpoints, check.node)
-
-    def node_address(self, flow: Flow) -> str:
-        """The address that a masqueraded flow arrives with: the processing node's own (RT-022)."""
-        node = self.processing_node(flow)
-        return (primary_address(node) if node else None) or flow.client.ip

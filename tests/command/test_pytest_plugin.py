@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 NAIVE = f"exec:{sys.executable} {ROOT / 'tests' / 'naive' / 'program.py'}"
@@ -56,7 +56,11 @@ def test_a_deviation_fails_its_item_alone(tmp_path: Path) -> None:
 def test_what_is_unsupported_is_skipped(tmp_path: Path) -> None:
     """An operation that the adapter lacks is a skip with its reason, never a pass."""
     done = pytest_run(
-        tmp_path, *SHORT, f"--conformance-adapter={NAIVE}", "--conformance-invariant=routing.every-member-is-reached", "-rs",
+        tmp_path,
+        *SHORT,
+        f"--conformance-adapter={NAIVE}",
+        "--conformance-invariant=routing.every-member-is-reached",
+        "-rs",
         "--conformance-invariant=selectors.absent-key",
     )
     assert "1 failed, 1 skipped" in done.stdout, done.stdout
@@ -68,9 +72,7 @@ def test_options_come_from_the_ini_file_too(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nconformance_profile = quick\nconformance_clusters = 20\nconformance_seed = 4\n"
     )
-    done = pytest_run(
-        tmp_path, "--conformance-seed=7", "--conformance-invariant=selectors.string-agrees"
-    )
+    done = pytest_run(tmp_path, "--conformance-seed=7", "--conformance-invariant=selectors.string-agrees")
     assert done.returncode == 0, done.stdout
     assert "profile: quick (ini conformance_profile)" in done.stdout
     assert "seed: 7 (command line)" in done.stdout

@@ -50,9 +50,7 @@ def test_every_program_and_command_does_what_the_readme_shows(tmp_path: Path) ->
             words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words[1:]]
         else:
             pytest.fail(f"the README shows a command that this test does not run: {command}")
-        done = subprocess.run(
-            words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         output = done.stdout + done.stderr
         for line in shown:
             assert line in output, f"{command}\nshows {line!r}, but printed\n{output}"

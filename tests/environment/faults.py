@@ -233,6 +233,7 @@ FAULTS = (
     fault(
         "one protocol for each number",
         "ENV-025",
+        "ENV-001",
         outward=valued(lambda n, v: None if re.search(r"_PORT_\d+_UDP", n) else v),
     ),
     fault("headless too", "ENV-011", inward=each_service(_with_address)),

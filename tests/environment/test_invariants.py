@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 import conformance.invariants.environment
 from conformance.areas import Area
 from conformance.catalogue import load
+from conformance.engine.steady import steady
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.strategies.clusters import clusters
@@ -32,7 +33,7 @@ def examples() -> tuple[Example, ...]:
 
     @seed(7)
     @settings(
-        max_examples=60,
+        max_examples=150,
         phases=[Phase.generate],
         database=None,
         deadline=None,
@@ -42,7 +43,8 @@ def examples() -> tuple[Example, ...]:
     def collect(cluster: Cluster) -> None:
         drawn.append(Example(cluster=cluster))
 
-    collect()
+    with steady():
+        collect()
     return tuple(drawn)
 
 

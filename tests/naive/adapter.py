@@ -32,8 +32,7 @@ class NaiveAdapter:
         """The endpoint controller."""
         return [
             tuple(
-                from_plain(piece, EndpointSlice)
-                for piece in self._services.endpoint_slices(to_plain(name))
+                from_plain(piece, EndpointSlice) for piece in self._services.endpoint_slices(to_plain(name))
             )
             for name in services
         ]
@@ -48,16 +47,11 @@ class NaiveAdapter:
 
     def environment(self, containers: Sequence[q.ContainerName]) -> list[q.Environment]:
         """The node agent."""
-        return [
-            from_plain(self._services.environment(to_plain(name)), q.Environment) for name in containers
-        ]
+        return [from_plain(self._services.environment(to_plain(name)), q.Environment) for name in containers]
 
     def admit(self, sessions: Sequence[q.ApiSession]) -> list[tuple[q.ApiResponse, ...]]:
         """The API server."""
         return [
-            tuple(
-                from_plain(response, q.ApiResponse)
-                for response in self._services.admit(to_plain(session))
-            )
+            tuple(from_plain(response, q.ApiResponse) for response in self._services.admit(to_plain(session)))
             for session in sessions
         ]

@@ -72,7 +72,11 @@ HEAD = "name: mine\nextends: quick\n"
         ("claims: {levels: []}", 3, r"claims.levels: is empty, at least 1 level is needed"),
         ("claims: {areas: []}", 3, r"claims.areas: is empty"),
         ("claims: {areas: [dns, dns]}", 3, r"claims.areas\[1\]: 'dns' is listed twice"),
-        ("budget:\n  minimum_inputs: 101\n  statistical_examples: 200", 4, r"101 is more than budget.clusters, which is 100"),
+        (
+            "budget:\n  minimum_inputs: 101\n  statistical_examples: 200",
+            4,
+            r"101 is more than budget.clusters, which is 100",
+        ),
         ("budget: {minimum_inputs: 6}", 3, r"6 is more than budget.statistical_examples, which is 5"),
         # missing and repeated
         ("invariants: {exclude: [{id: dns.b}]}", 3, r"exclude\[0\].reason: is missing"),

@@ -1,6 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invariants of the area `routing`."""
+"""Invariants of the area `routing`, a module for each topic."""
 
-from conformance.invariants.routing import agreement, choice, health, metamorphic, stated
+from conformance.invariants.routing import (
+    affinity,
+    agreement,
+    availability,
+    choice,
+    health,
+    interception,
+    kube_proxy,
+    metamorphic,
+    policies,
+    sources,
+    stated,
+    transitions,
+)
 
-__all__ = ["agreement", "choice", "health", "metamorphic", "stated"]
+__all__ = [
+    "affinity",
+    "agreement",
+    "availability",
+    "choice",
+    "health",
+    "interception",
+    "kube_proxy",
+    "metamorphic",
+    "policies",
+    "sources",
+    "stated",
+    "transitions",
+]

@@ -1,43 +1,96 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was asked of a proxy, what is expected, and where other answers are as good."""
+"""What was asked of a proxy, what is expected, and what it answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from conformance.invariants.base import Case
+from conformance.invariants.routing.allowed import Allowed, Situation, allowed, situation
 from conformance.observe import decisions
 from conformance.questions.routing import flows
 from reference import routing
-from reference.objects import ZONE_LABEL
-from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
+from reference.questions import Backend, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
-from reference.routing.candidates import Candidate
+from reference.routing.addresses import family_of
+from reference.routing.affinity import timeout
+from reference.routing.table import NOT_A_SERVICE
 
-NOT_FORWARDED = frozenset({Outcome.REJECT, Outcome.DROP, Outcome.NOT_A_SERVICE})
+ROUTE = ("route|connect",)
+"""What nearly every invariant of the area asks."""
 
 
 @frozen
 class Asked:
-    """A flow with the model's decision and the implementation's."""
+    """A flow with the model's decision and the implementation's.
+
+    `place` is None for a flow that is for no Service; `allowed` is None where not
+    every implementation has to come to one class of result.  `complete` says that
+    `got` tells the whole eligible set, not just the part that was seen.
+    """
 
     flow: Flow
-    match: Match | None
+    place: Situation | None
+    allowed: Allowed | None
     expected: Decision
     got: Decision
+    complete: bool
 
     @property
     def text(self) -> str:
         """The flow in words."""
         client = self.flow.client
         who = f"pod {client.pod}" if client.pod else client.kind.value
+        what = ""
+        if self.place is not None:
+            match = self.place.match
+            what = f" ({match.destination.value} of {service_of(match)})"
         return (
             f"{who} ({client.ip}) on {client.node} -> "
-            f"{self.flow.protocol} {self.flow.ip}:{self.flow.port}"
-            + (f" ({self.match.destination.value} of {service_of(self.match)})" if self.match else "")
+            f"{self.flow.protocol} {self.flow.ip}:{self.flow.port}{what}"
         )
+
+    @property
+    def size(self) -> int:
+        """How many members a set may have that is to be seen as a whole."""
+        return _size(self.place, self.allowed)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is one of those that are allowed."""
+        return self.allowed is None or self.allowed.admits(self.got, complete=self.complete)
+
+    @property
+    def wanted(self) -> str:
+        """What is allowed, in words."""
+        if self.allowed is None:
+            return shown(self.expected)
+        ways = [f"forward to one of {texts(right)}" for right in self.allowed.sets]
+        return ", or ".join([*ways, "not forwarded"] if self.allowed.refused else ways)
+
+
+@frozen
+class Served(Asked):
+    """A flow that is for a service port; with the kind of address, and the policy that governs it."""
+
+    place: Situation
+    destination: Destination
+    policy: str
+
+    @property
+    def match(self) -> Match:
+        """The service port."""
+        return self.place.match
+
+
+def policy_of(match: Match) -> str:
+    """The traffic policy that governs an address."""
+    spec = match.service.spec
+    if match.destination is Destination.CLUSTER_IP:
+        return spec.internal_traffic_policy or "Cluster"
+    return spec.external_traffic_policy or "Cluster"
 
 
 def service_of(match: Match) -> str:
@@ -46,12 +99,17 @@ def service_of(match: Match) -> str:
     return f"{meta.namespace}/{meta.name}:{match.port.name or match.port.port}"
 
 
+def texts(backends: frozenset[Backend]) -> str:
+    """Backends in words."""
+    return "{" + ", ".join(f"{item.ip}:{item.port}" for item in sorted(backends)) + "}"
+
+
 def shown(decision: Decision) -> str:
     """A decision in words."""
     if decision.outcome is not Outcome.FORWARD:
-        return decision.outcome.value
-    backends = ", ".join(f"{item.ip}:{item.port}" for item in sorted(decision.backends))
-    return f"forward to one of {{{backends}}}"
+        outcome: str = decision.outcome.value
+        return outcome
+    return f"forward to one of {texts(decision.backends)}"
 
 
 def table(case: Case) -> RoutingTable:
@@ -60,93 +118,84 @@ def table(case: Case) -> RoutingTable:
 
 
 def asked(case: Case) -> tuple[Asked, ...]:
-    """Every flow asked of the case, with both answers."""
-    return case.memo("routing asked", lambda: tuple(_asked(case)))
+    """Every flow of the case's cluster, with both answers."""
+    return case.memo("routing asked", lambda: ask(case, flows(case.cluster)))
 
 
-def _asked(case: Case) -> Iterator[Asked]:
-    compiled = table(case)
-    questions = flows(case.cluster)
-    matches = [compiled.match(flow) for flow in questions]
-    # Where copies of an endpoint contradict each other, no answer is wrong (RT-007).
-    certain = [
-        (flow, match)
-        for flow, match in zip(questions, matches, strict=True)
-        if match is None or not is_ambiguous(case, match)
-    ]
-    expected = [compiled.decide(flow) for flow, _ in certain]
-    sizes = [len(decision.backends) for decision in expected]
-    got = decisions(case, [flow for flow, _ in certain], sizes=sizes)
-    for (flow, match), right, answer in zip(certain, expected, got, strict=True):
-        yield Asked(flow, match, right, answer)
-
-
-def is_ambiguous(case: Case, match: Match) -> bool:
-    """Whether the matched service port's endpoints are listed in ways that contradict each other."""
-    meta, port = match.service.metadata, match.port
+def served(case: Case) -> tuple[Served, ...]:
+    """Those of `asked` that are for a service port."""
     return case.memo(
-        ("ambiguous", meta.namespace, meta.name, port.name, port.protocol),
-        lambda: table(case).is_ambiguous(match.service, port),
+        "routing served", lambda: tuple(item for item in asked(case) if isinstance(item, Served))
     )
 
 
-def is_promised(case: Case, item: Asked) -> bool:
-    """Whether every implementation has to come to the class of result that the model comes to.
+def unserved(case: Case) -> tuple[Asked, ...]:
+    """Those of `asked` that are for no Service."""
+    return case.memo(
+        "routing unserved", lambda: tuple(item for item in asked(case) if not isinstance(item, Served))
+    )
 
-    Left out is what belongs to kube-proxy alone: clients outside that use a cluster
-    IP (RT-018), a node's own node port under policy Local (ETP-011, ETP-012), a pod
-    and another node's port (ETP-014, NP-014), and source ranges (LB-006, LB-009).
+
+def ask(case: Case, questions: Sequence[Flow]) -> tuple[Asked, ...]:
+    """The flows with both answers; without those about which nothing can be known.
+
+    Where copies of an endpoint contradict each other (RT-007), or several service
+    ports claim one address (RT-026), no answer is wrong.
     """
-    if item.match is None:
-        return True
-    spec = item.match.service.spec
-    client = item.flow.client
-    destination = item.match.destination
-    if destination is Destination.CLUSTER_IP:
-        return client.kind is not ClientKind.EXTERNAL
-    if destination is Destination.LOAD_BALANCER_IP and spec.load_balancer_source_ranges:
-        return False
-    if destination is Destination.NODE_PORT and client.kind is not ClientKind.EXTERNAL:
-        node = table(case).processing_node(item.flow)
-        elsewhere = node is not None and node.metadata.name != client.node
-        if spec.external_traffic_policy == "Local":
-            return elsewhere and client.kind is ClientKind.NODE
-        return not elsewhere or not spec.traffic_distribution
-    return True
+    compiled = table(case)
+    known: list[tuple[Flow, Situation | None]] = []
+    rights: list[Allowed | None] = []
+    for flow in questions:
+        match = compiled.match(flow)
+        if match is None:
+            known.append((flow, None))
+            rights.append(None)
+        elif not compiled.is_contested(flow) and not _is_ambiguous(compiled, match, flow):
+            place = situation(compiled, flow, match)
+            known.append((flow, place))
+            rights.append(None if place is None else allowed(place))
+    sizes = [_size(place, right) for (_, place), right in zip(known, rights, strict=True)]
+    answers = decisions(case, [flow for flow, _ in known], sizes=sizes)
+    knows = case.supports("route")
+    return tuple(
+        _paired(compiled, flow, place, right, got, knows)
+        for (flow, place), right, got in zip(known, rights, answers, strict=True)
+    )
 
 
-def accepted_sets(case: Case, item: Asked) -> tuple[frozenset[Backend], ...]:
-    """The eligible sets that are right: with topology hints, and without (TOPO-001 is kube-proxy's)."""
-    sets = [item.expected.backends]
-    if item.match is not None:
-        endpoints = candidates(case, item.match)
-        if any(endpoint.zone_hints or endpoint.node_hints for endpoint in endpoints):
-            sets.append(frozenset(endpoint.backend for endpoint in endpoints if endpoint.ready))
-            sets += _by_node(case, item, endpoints)
-    return tuple(dict.fromkeys(sets))
+def _is_ambiguous(compiled: RoutingTable, match: Match, flow: Flow) -> bool:
+    return compiled.is_ambiguous(match.service, match.port, family_of(flow.ip))
 
 
-def _by_node(case: Case, item: Asked, endpoints: tuple[Candidate, ...]) -> list[frozenset[Backend]]:
-    """What the hints say for the client's own node and for any other: either may decide."""
-    return [
-        frozenset(
-            endpoint.backend
-            for endpoint in routing.cluster_set(
-                endpoints, node=node.metadata.name, zone=node.metadata.labels.get(ZONE_LABEL)
-            )[0]
-        )
-        for node in case.cluster.nodes
-        if node.metadata.name == item.flow.client.node
-    ]
+def _size(place: Situation | None, right: Allowed | None) -> int:
+    """How many members a set may have that is to be seen as a whole."""
+    if place is None or is_affine(place):
+        return 0
+    return len(place.sets.endpoints) if right is None else right.most
 
 
-def candidates(case: Case, match: Match) -> tuple[Candidate, ...]:
-    """The endpoints of the matched service port."""
-    return table(case).candidates(match.service, match.port)
+def is_affine(place: Situation) -> bool:
+    """Whether session affinity keeps a client at one member of the set."""
+    return timeout(place.match.service.spec) is not None
 
 
-def comparable(decision: Decision) -> Decision:
-    """A decision as two related clusters have to share it: the class, the set, the sources."""
-    if decision.outcome is Outcome.FORWARD:
-        return decision
-    return evolve(decision, masqueraded=None)
+def _paired(
+    compiled: RoutingTable,
+    flow: Flow,
+    place: Situation | None,
+    right: Allowed | None,
+    got: Decision,
+    knows: bool,
+) -> Asked:
+    if place is None:
+        return Asked(flow, None, None, NOT_A_SERVICE, got, knows)
+    return Served(
+        flow=flow,
+        place=place,
+        allowed=right,
+        expected=compiled.decide_at(place.node, place.match, flow),
+        got=got,
+        complete=knows or not is_affine(place),
+        destination=place.match.destination,
+        policy=policy_of(place.match),
+    )

@@ -3,34 +3,71 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import table
+from conformance.invariants.routing.asked import ROUTE, ask, shown, table
+from conformance.questions.routing import OUTSIDE, internal_ip
 from conformance.questions.routing import health_checks as every_check
-from reference.objects import SERVICE_NAME_LABEL
-from reference.questions import HealthCheck
+from reference.objects import (
+    SERVICE_NAME_LABEL,
+    SERVICE_PROXY_NAME_LABEL,
+    Cluster,
+    Endpoint,
+    EndpointSlice,
+    Service,
+)
+from reference.questions import Client, ClientKind, Flow, HealthCheck, HealthCheckAnswer, Outcome
+
+_CHECKS = ("health_checks",)
 
 
 def health_checks(case: Case) -> tuple[HealthCheck, ...]:
     """The checks of the cluster whose answer no contradiction between slices leaves open (RT-007)."""
-    compiled = table(case)
-    unclear = {
-        service.spec.health_check_node_port
-        for service in case.cluster.services
-        if service.spec.health_check_node_port
-        and any(compiled.is_ambiguous(service, port) for port in service.spec.ports)
-    }
-    return case.memo(
-        "health checks",
-        lambda: tuple(check for check in every_check(case.cluster) if check.port not in unclear),
-    )
+
+    def compute() -> tuple[HealthCheck, ...]:
+        compiled = table(case)
+        unclear = {
+            service.spec.health_check_node_port
+            for service in case.cluster.services
+            if service.spec.health_check_node_port
+            and any(compiled.is_ambiguous(service, port) for port in service.spec.ports)
+        }
+        return tuple(check for check in every_check(case.cluster) if check.port not in unclear)
+
+    return case.memo("health checks", compute)
+
+
+def answered(case: Case) -> list[tuple[HealthCheck, Service | None, HealthCheckAnswer]]:
+    """Each check, the Service whose port it is, and the implementation's answer."""
+
+    def compute() -> list[tuple[HealthCheck, Service | None, HealthCheckAnswer]]:
+        checks = health_checks(case)
+        by_port = {
+            service.spec.health_check_node_port: service
+            for service in case.cluster.services
+            if service.spec.health_check_node_port
+        }
+        return [
+            (check, by_port.get(check.port), got)
+            for check, got in zip(checks, case.ask("health_checks", checks), strict=True)
+        ]
+
+    return case.memo("health checks answered", compute)
+
+
+def text(check: HealthCheck, service: Service | None) -> str:
+    """The check in words."""
+    whose = f" of {service.metadata.namespace}/{service.metadata.name}" if service else ""
+    return f"health check of {check.node}:{check.port}{whose}"
 
 
 @invariant(
     "routing.health-check-says-whether-an-endpoint-is-local",
     kind=Kind.AGREEMENT,
     requirements=("HC-002", "HC-003"),
-    asks=("health_checks",),
+    asks=_CHECKS,
     level=Level.CLASS,
     classes=("200", "503"),
 )
@@ -38,8 +75,7 @@ def status(case: Case) -> None:
     """Every node answers on the health check node port: 200 if a ready endpoint of the Service is on
     the node, else 503.
     """
-    checks = health_checks(case)
-    for check, got in zip(checks, case.ask("health_checks", checks), strict=True):
+    for check, service, got in answered(case):
         expected = table(case).health_check(check)
         if not expected.status:
             continue
@@ -47,7 +83,7 @@ def status(case: Case) -> None:
         if got.status != expected.status:
             case.fail(
                 "HC-003" if got.status else "HC-002",
-                question=f"health check of {check.node}:{check.port} ({expected.service})",
+                question=text(check, service),
                 expected=expected.status,
                 got=got.status or "nothing listens",
             )
@@ -56,24 +92,24 @@ def status(case: Case) -> None:
 @invariant(
     "routing.health-check-counts-addresses",
     kind=Kind.AGREEMENT,
-    requirements=("HC-004", "HC-005", "HC-006", "HC-010"),
-    asks=("health_checks",),
+    requirements=("HC-004", "HC-005", "HC-006"),
+    asks=_CHECKS,
     level=Level.KUBE_PROXY,
+    classes=("endpoints", "none"),
 )
 def count(case: Case) -> None:
     """The answer of a health check node port names the Service and counts the distinct addresses of
     its ready endpoints on the node.
     """
-    checks = health_checks(case)
-    for check, got in zip(checks, case.ask("health_checks", checks), strict=True):
+    for check, service, got in answered(case):
         expected = table(case).health_check(check)
         if not expected.status or not got.status:
             continue
-        case.judged()
+        case.judged("endpoints" if expected.local_endpoints else "none")
         if (got.local_endpoints, got.service) != (expected.local_endpoints, expected.service):
             case.fail(
-                "HC-004",
-                question=f"health check of {check.node}:{check.port}",
+                "HC-004" if got.local_endpoints != expected.local_endpoints else "HC-006",
+                question=text(check, service),
                 expected=f"{expected.local_endpoints} endpoints of {expected.service}",
                 got=f"{got.local_endpoints} endpoints of {got.service}",
             )
@@ -83,33 +119,173 @@ def count(case: Case) -> None:
     "routing.draining-endpoints-do-not-make-a-node-healthy",
     kind=Kind.STATED,
     requirements=("TERM-011",),
-    asks=("health_checks",),
+    asks=_CHECKS,
     level=Level.CLASS,
+    classes=("only endpoints that are not ready",),
 )
 def draining(case: Case) -> None:
     """A node with no ready endpoint of the Service never answers 200, whatever else is on it."""
-    checks = health_checks(case)
-    by_port = {
-        service.spec.health_check_node_port: service
-        for service in case.cluster.services
-        if service.spec.health_check_node_port
-    }
-    for check, got in zip(checks, case.ask("health_checks", checks), strict=True):
-        service = by_port.get(check.port)
+    for check, service, got in answered(case):
         if service is None:
             continue
-        case.judged()
-        ready = any(
-            endpoint.conditions.ready is not False and endpoint.node_name == check.node
-            for item in case.cluster.endpoint_slices
-            if item.metadata.namespace == service.metadata.namespace
-            and item.metadata.labels.get(SERVICE_NAME_LABEL) == service.metadata.name
-            for endpoint in item.endpoints
-        )
-        if got.status == 200 and not ready:
+        here = [endpoint for endpoint in _listed(case, service) if endpoint.node_name == check.node]
+        if any(endpoint.conditions.ready is not False for endpoint in here):
+            continue
+        case.judged("only endpoints that are not ready" if here else "no endpoint")
+        if got.status == 200:
             case.fail(
                 "TERM-011",
-                question=f"health check of {check.node}:{check.port}",
+                question=text(check, service),
                 expected="not 200, no endpoint on the node is ready",
                 got=got.status,
             )
+
+
+def _listed(case: Case, service: Service) -> list[Endpoint]:
+    return [
+        endpoint
+        for item in case.cluster.endpoint_slices
+        if item.metadata.namespace == service.metadata.namespace
+        and item.metadata.labels.get(SERVICE_NAME_LABEL) == service.metadata.name
+        for endpoint in item.endpoints
+    ]
+
+
+@invariant(
+    "routing.other-proxies-services-have-no-health-check",
+    kind=Kind.STATED,
+    requirements=("HEADLESS-004",),
+    asks=_CHECKS,
+    level=Level.CLASS,
+)
+def other_proxies(case: Case) -> None:
+    """Nobody listens on the health check node port of a Service that another proxy is to serve."""
+    for check, service, got in answered(case):
+        if service is None or SERVICE_PROXY_NAME_LABEL not in service.metadata.labels:
+            continue
+        case.judged("another proxy's")
+        if got.status:
+            case.fail(
+                "HEADLESS-004",
+                question=text(check, service),
+                expected="nothing listens",
+                got=got.status,
+            )
+
+
+@invariant(
+    "routing.a-healthy-node-forwards",
+    kind=Kind.STATED,
+    requirements=("HC-003", "ETP-005"),
+    asks=("health_checks", *ROUTE),
+    level=Level.CLASS,
+    classes=("healthy",),
+)
+def healthy(case: Case) -> None:
+    """A node whose health check answers 200 forwards what arrives from outside at the node port of
+    that Service.
+    """
+    addresses = {node.metadata.name: internal_ip(node) for node in case.cluster.nodes}
+    asked: list[tuple[HealthCheck, Service, Flow]] = []
+    for check, service, got in answered(case):
+        ip = addresses.get(check.node)
+        # With several ports the endpoint that was counted may be another port's.
+        if service is None or got.status != 200 or ip is None or len(service.spec.ports) != 1:
+            continue
+        port = service.spec.ports[0]
+        if port.node_port:
+            client = Client(ClientKind.EXTERNAL, check.node, OUTSIDE[0])
+            asked.append((check, service, Flow(client, ip, port.node_port, port.protocol)))
+    answers = {item.flow: item for item in ask(case, [flow for _, _, flow in asked])}
+    for check, service, flow in asked:
+        item = answers.get(flow)
+        if item is None:
+            continue
+        case.judged("healthy")
+        if item.got.outcome is not Outcome.FORWARD:
+            case.fail(
+                "HC-003",
+                question=f"{item.text}, while the {text(check, service)} answers 200",
+                expected="forward",
+                got=shown(item.got),
+            )
+
+
+@invariant(
+    "routing.policies-and-hints-do-not-change-health",
+    kind=Kind.METAMORPHIC,
+    requirements=("HC-010",),
+    asks=_CHECKS,
+    level=Level.KUBE_PROXY,
+)
+def unmoved(case: Case) -> None:
+    """Taking hints away, turning the internal policy and the affinity, and lifting source ranges change
+    no answer of a health check node port.
+    """
+    checks = health_checks(case)
+    related = case.variant(evolve(case.example, cluster=_turned(case.cluster)))
+    after = related.ask("health_checks", checks)
+    for (check, service, before), got in zip(answered(case), after, strict=True):
+        if service is None:
+            continue
+        case.judged()
+        if got != before:
+            case.fail("HC-010", question=text(check, service), expected=before, got=got)
+
+
+def _turned(cluster: Cluster) -> Cluster:
+    def unhinted(item: EndpointSlice) -> EndpointSlice:
+        return evolve(item, endpoints=tuple(evolve(endpoint, hints=None) for endpoint in item.endpoints))
+
+    def turned(service: Service) -> Service:
+        spec = service.spec
+        if not spec.health_check_node_port:
+            return service
+        other = "Cluster" if spec.internal_traffic_policy == "Local" else "Local"
+        return evolve(
+            service,
+            spec=evolve(
+                spec,
+                internal_traffic_policy=other,
+                session_affinity="None",
+                session_affinity_config=None,
+                load_balancer_source_ranges=(),
+            ),
+        )
+
+    return evolve(
+        cluster,
+        services=tuple(map(turned, cluster.services)),
+        endpoint_slices=tuple(map(unhinted, cluster.endpoint_slices)),
+    )
+
+
+@invariant(
+    "routing.without-need-there-is-no-health-check",
+    kind=Kind.METAMORPHIC,
+    requirements=("HC-013",),
+    asks=_CHECKS,
+    level=Level.CLASS,
+)
+def closed(case: Case) -> None:
+    """Once external policies are turned from Local to Cluster, nobody listens on the ports that were
+    health check node ports.
+    """
+    before = [(check, service) for check, service, got in answered(case) if service and got.status]
+    if not before:
+        return
+    services = tuple(
+        evolve(
+            service,
+            spec=evolve(service.spec, external_traffic_policy="Cluster", health_check_node_port=0),
+        )
+        if service.spec.health_check_node_port
+        else service
+        for service in case.cluster.services
+    )
+    related = case.variant(evolve(case.example, cluster=evolve(case.cluster, services=services)))
+    answers = related.ask("health_checks", [check for check, _ in before])
+    for (check, service), got in zip(before, answers, strict=True):
+        case.judged()
+        if got.status:
+            case.fail("HC-013", question=text(check, service), expected="nothing listens", got=got.status)

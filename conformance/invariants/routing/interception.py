@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a proxy has to leave alone: addresses, ports and protocols that are no Service's, or not its own."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from conformance.areas import Level
+from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.routing.asked import ROUTE, Asked, shown, unserved
+from reference.objects import SERVICE_PROXY_NAME_LABEL, Service
+from reference.questions import Backend, Flow, Outcome
+
+
+class Why(Enum):
+    """Why a flow is for no Service that the proxy under test serves."""
+
+    NO_SERVICE = "no Service's address"
+    OTHER_PORT = "another port"
+    OTHER_PROTOCOL = "another protocol"
+    OTHER_PROXY = "another proxy's"
+    MODE_PROXY = "mode Proxy"
+    """An address that the load balancer itself serves (LB-002)."""
+
+
+def _addresses(service: Service) -> frozenset[str]:
+    """Every address that a Service claims, whoever serves it."""
+    return frozenset(
+        {
+            *service.spec.cluster_ips,
+            *service.spec.external_ips,
+            *(entry.ip for entry in service.status.load_balancer.ingress),
+        }
+    )
+
+
+def missed(case: Case) -> list[tuple[Asked, Why]]:
+    """The flows that are for no Service, each with the reason."""
+    return case.memo("routing missed", lambda: _missed(case))
+
+
+def _missed(case: Case) -> list[tuple[Asked, Why]]:
+    owners: dict[str, list[Service]] = {}
+    given_away: list[Service] = []
+    balanced: set[str] = set()
+    for service in case.cluster.services:
+        for ip in _addresses(service):
+            owners.setdefault(ip, []).append(service)
+        if SERVICE_PROXY_NAME_LABEL in service.metadata.labels:
+            given_away.append(service)
+        balanced |= {entry.ip for entry in service.status.load_balancer.ingress if entry.ip_mode == "Proxy"}
+    return [
+        (item, _why(item.flow, owners.get(item.flow.ip, []), given_away, balanced)) for item in unserved(case)
+    ]
+
+
+def _why(flow: Flow, owners: list[Service], given_away: list[Service], balanced: set[str]) -> Why:
+    if any(_is_for(flow, service) for service in given_away):
+        return Why.OTHER_PROXY
+    if flow.ip in balanced:
+        return Why.MODE_PROXY
+    if not owners:
+        return Why.NO_SERVICE
+    if any(port.port == flow.port for service in owners for port in service.spec.ports):
+        return Why.OTHER_PROTOCOL
+    return Why.OTHER_PORT
+
+
+def _is_for(flow: Flow, service: Service) -> bool:
+    """Whether a proxy that serves the Service would take the flow up."""
+    return any(
+        port.protocol == flow.protocol
+        and (port.node_port == flow.port or (port.port == flow.port and flow.ip in _addresses(service)))
+        for port in service.spec.ports
+    )
+
+
+_ROWS = {Why.NO_SERVICE: "RT-028", Why.OTHER_PORT: "RT-023", Why.OTHER_PROTOCOL: "RT-004"}
+
+
+def _left_alone(case: Case, item: Asked, why: Why, requirement: str) -> None:
+    """A packet that is not translated may still be answered by whoever has the address itself."""
+    case.judged(why.value)
+    if item.got.outcome is not Outcome.FORWARD:
+        return
+    if item.got.backends != {Backend(item.flow.ip, item.flow.port)}:
+        case.fail(requirement, question=item.text, expected="not forwarded", got=shown(item.got))
+
+
+@invariant(
+    "routing.nothing-else-is-intercepted",
+    kind=Kind.STATED,
+    requirements=("RT-028", "RT-023", "RT-004", "NP-002"),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("no Service's address", "another port", "another protocol"),
+)
+def nothing_else(case: Case) -> None:
+    """A packet to an address, a port or a protocol that no Service has reaches no endpoint by way of
+    the proxy, however near a miss it is.
+    """
+    for item, why in missed(case):
+        if why in _ROWS:
+            _left_alone(case, item, why, _ROWS[why])
+
+
+@invariant(
+    "routing.services-of-other-proxies-are-left-alone",
+    kind=Kind.STATED,
+    requirements=("HEADLESS-004",),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("another proxy's",),
+)
+def other_proxies(case: Case) -> None:
+    """A Service with the label service.kubernetes.io/service-proxy-name, whatever its value, is served
+    at none of its addresses.
+    """
+    for item, why in missed(case):
+        if why is Why.OTHER_PROXY:
+            _left_alone(case, item, why, "HEADLESS-004")
+
+
+@invariant(
+    "routing.addresses-in-proxy-mode-are-left-alone",
+    kind=Kind.STATED,
+    # Only the decision tells: a connection goes out to the load balancer, and may well end at an endpoint.
+    asks=("route",),
+    requirements=("LB-002",),
+    level=Level.CLASS,
+    classes=("mode Proxy",),
+)
+def proxy_mode(case: Case) -> None:
+    """A load balancer's address in mode Proxy is not intercepted: clients in the cluster go out to the
+    load balancer, too.
+    """
+    for item, why in missed(case):
+        if why is Why.MODE_PROXY:
+            _left_alone(case, item, why, "LB-002")

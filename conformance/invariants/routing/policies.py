@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one policy governs, a change of the other leaves as it is."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from conformance.areas import Level
+from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.routing.asked import ROUTE, Asked, Served
+from conformance.invariants.routing.related import (
+    change_endpoints,
+    change_slices,
+    change_specs,
+    right_in,
+    unchanged,
+)
+from reference.objects import SERVICE_NAME_LABEL, Endpoint, EndpointSlice, ServiceSpec
+from reference.questions import ClientKind
+from reference.routing import Destination
+
+_CLASSES = ("forwarded",)
+
+
+def flip_external(spec: ServiceSpec) -> ServiceSpec:
+    """The other external policy, with the health check node port that it needs."""
+    if not spec.external_traffic_policy:
+        return spec
+    if spec.external_traffic_policy == "Local":
+        return evolve(spec, external_traffic_policy="Cluster", health_check_node_port=0)
+    check = 31900 + int(spec.cluster_ip.rpartition(".")[2]) if spec.type == "LoadBalancer" else 0
+    return evolve(spec, external_traffic_policy="Local", health_check_node_port=check)
+
+
+def flip_internal(spec: ServiceSpec) -> ServiceSpec:
+    """The other internal policy."""
+    if not spec.internal_traffic_policy:
+        return spec
+    other = "Cluster" if spec.internal_traffic_policy == "Local" else "Local"
+    return evolve(spec, internal_traffic_policy=other)
+
+
+def is_internal(item: Asked) -> bool:
+    """Whether a flow is for a cluster IP."""
+    return isinstance(item, Served) and item.destination is Destination.CLUSTER_IP
+
+
+def is_external(item: Asked) -> bool:
+    """Whether a flow is for another address of a Service."""
+    return isinstance(item, Served) and item.destination is not Destination.CLUSTER_IP
+
+
+def is_local(item: Asked) -> bool:
+    """Whether every implementation binds the client of a flow to one node's endpoints."""
+    if not isinstance(item, Served) or item.policy != "Local":
+        return False
+    outside = item.flow.client.kind is ClientKind.EXTERNAL
+    return outside != (item.destination is Destination.CLUSTER_IP)
+
+
+@invariant(
+    "routing.external-policy-does-not-touch-cluster-ips",
+    kind=Kind.METAMORPHIC,
+    requirements=("ETP-002", "ITP-009"),
+    asks=ROUTE,
+    classes=_CLASSES,
+)
+def external_policy(case: Case) -> None:
+    """Turning external policies from Cluster to Local and back changes nothing at a cluster IP."""
+    unchanged(case, change_specs(case.cluster, flip_external), "ETP-002", only=is_internal)
+
+
+@invariant(
+    "routing.internal-policy-does-not-touch-clients-outside",
+    kind=Kind.METAMORPHIC,
+    requirements=("ITP-002", "ITP-009"),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=_CLASSES,
+)
+def internal_policy_outside(case: Case) -> None:
+    """Turning internal policies from Cluster to Local and back changes nothing for clients outside that
+    use node ports, external IPs and load balancers' addresses.
+    """
+    unchanged(
+        case,
+        change_specs(case.cluster, flip_internal),
+        "ITP-002",
+        only=lambda item: is_external(item) and item.flow.client.kind is ClientKind.EXTERNAL,
+    )
+
+
+@invariant(
+    "routing.internal-policy-does-not-touch-other-addresses",
+    kind=Kind.METAMORPHIC,
+    requirements=("ITP-002", "ITP-006"),
+    asks=ROUTE,
+    level=Level.KUBE_PROXY,
+    classes=_CLASSES,
+)
+def internal_policy(case: Case) -> None:
+    """Turning internal policies from Cluster to Local and back changes nothing at node ports,
+    external IPs and load balancers' addresses, for any client.
+    """
+    unchanged(case, change_specs(case.cluster, flip_internal), "ITP-006", only=is_external)
+
+
+@invariant(
+    "routing.hints-do-not-touch-policy-local",
+    kind=Kind.METAMORPHIC,
+    requirements=("ITP-008", "TOPO-009"),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=_CLASSES,
+)
+def hints(case: Case) -> None:
+    """Taking all topology hints away changes nothing for clients that a policy Local binds to a node."""
+    unhinted = change_endpoints(case.cluster, lambda endpoint: evolve(endpoint, hints=None))
+    unchanged(case, unhinted, "ITP-008", only=is_local)
+
+
+@invariant(
+    "routing.a-remote-endpoint-does-not-matter-under-policy-local",
+    kind=Kind.METAMORPHIC,
+    requirements=("ITP-003", "ETP-005", "RT-019"),
+    asks=ROUTE,
+    classes=_CLASSES,
+)
+def remote(case: Case) -> None:
+    """An endpoint that is added on another node changes nothing for clients that a policy Local binds to
+    a node, but that being dropped and being refused may change places.
+    """
+    far = Endpoint(("10.245.0.9",), node_name="far-away")
+
+    def more(item: EndpointSlice) -> EndpointSlice:
+        if not item.metadata.labels.get(SERVICE_NAME_LABEL):
+            return item
+        return evolve(item, endpoints=(*item.endpoints, far))
+
+    unchanged(case, change_slices(case.cluster, more), "RT-019", only=is_local)
+
+
+@invariant(
+    "routing.a-switched-policy-takes-effect",
+    kind=Kind.METAMORPHIC,
+    requirements=("ETP-019",),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=_CLASSES,
+)
+def switched(case: Case) -> None:
+    """Once external policies are switched, every node port and every address meant for the outside
+    follows the new policy.
+    """
+    right_in(case, change_specs(case.cluster, flip_external), "ETP-019", only=is_external)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How related clusters are compared: the same flows are asked before and after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import evolve
+
+from conformance.invariants.base import Case
+from conformance.invariants.routing.asked import Asked, Served, ask, asked, served, shown
+from conformance.observe import decisions
+from conformance.questions.routing import turn_of
+from reference.objects import Cluster, Endpoint, EndpointSlice, Service, ServiceSpec
+from reference.questions import Backend, Decision, Outcome
+
+Only = Callable[[Asked], bool]
+
+
+def change_services(cluster: Cluster, change: Callable[[Service], Service]) -> Cluster:
+    """The cluster with every Service changed."""
+    return evolve(cluster, services=tuple(map(change, cluster.services)))
+
+
+def change_specs(cluster: Cluster, change: Callable[[ServiceSpec], ServiceSpec]) -> Cluster:
+    """The cluster with every Service's spec changed."""
+    return change_services(cluster, lambda service: evolve(service, spec=change(service.spec)))
+
+
+def change_slices(cluster: Cluster, change: Callable[[EndpointSlice], EndpointSlice]) -> Cluster:
+    """The cluster with every slice changed."""
+    return evolve(cluster, endpoint_slices=tuple(map(change, cluster.endpoint_slices)))
+
+
+def change_endpoints(cluster: Cluster, change: Callable[[Endpoint], Endpoint]) -> Cluster:
+    """The cluster with every endpoint of every slice changed."""
+    return change_slices(cluster, lambda item: evolve(item, endpoints=tuple(map(change, item.endpoints))))
+
+
+def in_state(case: Case, cluster: Cluster) -> Case:
+    """The same implementation in another state, which it comes to from the case's own."""
+    asked(case)
+    return case.variant(evolve(case.example, cluster=cluster))
+
+
+def some_service(case: Case, fits: Callable[[Service], bool] = lambda _: True) -> Service | None:
+    """One of the served Services that fit, another one from cluster to cluster."""
+    found = {id(item.match.service): item.match.service for item in served(case) if fits(item.match.service)}
+    return list(found.values())[turn_of(case.cluster) % len(found)] if found else None
+
+
+def of_service(case: Case, service: Service) -> list[Served]:
+    """The flows that are for a port of one Service."""
+    return [item for item in served(case) if item.match.service is service]
+
+
+# -- what may be said of the answers ---------------------------------------------
+
+
+def is_same(item: Asked, after: Decision) -> bool:
+    """Whether a flow is forwarded as before, to the same set where the whole of it is known."""
+    forwarded = item.got.outcome is Outcome.FORWARD
+    if forwarded != (after.outcome is Outcome.FORWARD):
+        return False
+    return not forwarded or not item.complete or item.got.backends == after.backends
+
+
+def unchanged(case: Case, cluster: Cluster, requirement: str, *, only: Only = lambda _: True) -> None:
+    """The decisions on the flows of the case are the same in `cluster`."""
+    items = [item for item in asked(case) if only(item)]
+    if not items or cluster == case.cluster:
+        return
+    related = in_state(case, cluster)
+    compare(case, items, decide_again(related, items), requirement)
+
+
+def decide_again(related: Case, items: Sequence[Asked]) -> list[Decision]:
+    """The decisions on the same flows in another state."""
+    return decisions(related, [item.flow for item in items], sizes=[item.size for item in items])
+
+
+def compare(case: Case, items: Iterable[Asked], after: Iterable[Decision], requirement: str) -> None:
+    """Each decision is the same as before."""
+    for item, got in zip(items, after, strict=True):
+        case.judged("forwarded" if item.got.outcome is Outcome.FORWARD else "not forwarded")
+        if not is_same(item, got):
+            case.fail(
+                requirement,
+                question=f"{item.text}, before and after the change",
+                expected=f"{shown(item.got)}, as before",
+                got=shown(got),
+            )
+
+
+def right_in(case: Case, cluster: Cluster, requirement: str, *, only: Only = lambda _: True) -> None:
+    """After the change to `cluster`, each flow of the case meets what is allowed there."""
+    if cluster == case.cluster:
+        return
+    related = in_state(case, cluster)
+    for item in ask(related, [item.flow for item in asked(case) if only(item)]):
+        if item.allowed is None:
+            continue
+        case.judged("forwarded" if item.expected.outcome is Outcome.FORWARD else "not forwarded")
+        if not item.is_right:
+            case.fail(
+                requirement,
+                question=f"{item.text}, after the change",
+                expected=item.wanted,
+                got=shown(item.got),
+                because=item.expected.rules,
+            )
+
+
+def gone(case: Case, related: Case, items: Sequence[Served], requirement: str, what: str) -> None:
+    """None of the flows is forwarded any more, where no other service port took the address over."""
+    for item in ask(related, [item.flow for item in items]):
+        if item.place is not None:
+            continue
+        case.judged("gone")
+        untouched = frozenset({Backend(item.flow.ip, item.flow.port)})
+        if item.got.outcome is Outcome.FORWARD and item.got.backends != untouched:
+            case.fail(
+                requirement,
+                question=f"{item.text}, after {what}",
+                expected="not forwarded",
+                got=shown(item.got),
+            )
