@@ -101,7 +101,7 @@ class ClientKind(Enum):
     """Outside the cluster; its packets arrive at `node`."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Client:
     """The client of a flow.
 

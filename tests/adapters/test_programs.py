@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import subprocess
@@ -88,7 +89,6 @@ def failure_of(fault: str, *arguments: str, **limits: float) -> AdapterFailure:
             "answers[1].backends[0].port: an integer is needed, not the string '80'",
         ),
         ("misspelt", WrongShape, "answers[0]: unknown field 'backend' (did you mean 'backends'?)"),
-        ("flood-of-lines", Flood, "more than one line for one request: "),
         ("two-lines", Flood, "more than one line for one request: "),
     ],
 )
@@ -123,6 +123,18 @@ def test_a_line_without_end_is_a_flood() -> None:
     failure = failure_of("flood", answer_bytes=50_000)
     assert isinstance(failure, Flood)
     assert failure.message.startswith("a line of more than 50000 bytes: 'xxxx")
+
+
+def test_a_flood_of_lines_is_seen_at_once_or_at_the_next_request() -> None:
+    """Lines without end are a flood: with the first answer, or with the next if they were too late for it."""
+    transport = faulty("flood-of-lines")
+    with Session(transport) as session:
+        with contextlib.suppress(Flood):
+            session.ask(SMALL, "route", FLOWS)
+        if transport.child.running:
+            with pytest.raises(Flood, match="a second line for request 3"):
+                session.ask(SMALL, "route", FLOWS)
+        assert not transport.child.running
 
 
 def test_a_line_after_the_answer_is_a_flood() -> None:
@@ -194,7 +206,7 @@ def test_standard_error_is_no_failure() -> None:
     with Session(faulty("loud")) as session:
         session.ask(SMALL, "route", FLOWS)
         session.ask(SMALL, "route", FLOWS)
-        lines = session.stderr.splitlines()
+    lines = session.stderr.splitlines()
     assert len(lines) == 40
     assert lines[-1] == r"the \x1b[31mlast\x1b[0m words"
     assert session.closing_problem == ""
