@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from attrs import define, field
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from conformance.adapters.session import Session
+from conformance.engine.generation import generate
 from conformance.engine.records import Failure, Record
-from conformance.engine.steady import steady
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, Tally
 from conformance.outcomes import AdapterFailure
@@ -82,21 +82,8 @@ class Survey:
 
     def generate(self, strategy: st.SearchStrategy[Example], *, examples: int, seed_value: int) -> None:
         """Judge `examples` generated examples."""
-        if examples <= 0:
-            return
 
-        @seed(seed_value)
-        @settings(
-            max_examples=examples,
-            phases=[Phase.generate],
-            database=None,
-            deadline=None,
-            # An adapter may take as long as its profile allows; that is no fault
-            # of the generation that this check is about.
-            suppress_health_check=[HealthCheck.too_slow],
-        )
-        @given(strategy)
-        def body(example: Example) -> None:
+        def visit(example: Example) -> None:
             self.clusters += 1
             self.prefix.append(hash(example))
             case = self._judge(example, self._plain + self._open_statistical())
@@ -105,11 +92,8 @@ class Survey:
             if self.stopped:
                 raise StopSurvey
 
-        try:
-            with steady():
-                body()
-        except StopSurvey:
-            return
+        with suppress(StopSurvey):
+            generate(strategy, visit, examples=examples, seed_value=seed_value)
 
     def _take_turns(self, case: Case) -> None:
         """Judge by the metamorphic invariants that had the fewest inputs so far.

@@ -10,12 +10,11 @@ import statistics
 import time
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from conformance.adapters.loading import load_adapter
+from conformance.engine.generation import drawn
 from conformance.engine.survey import Survey
-from conformance.example import Example
 from conformance.profiles import load_profile
 from conformance.selection import select
 from conformance.strategies.examples import examples
@@ -24,23 +23,10 @@ CLUSTERS = 150
 ROUNDS = 5
 
 
-def generate(seed_value: int) -> float:
+def generating(seed_value: int) -> float:
     """Seconds that bare generation takes."""
-
-    @seed(seed_value)
-    @settings(
-        max_examples=CLUSTERS,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no fault of the strategy
-    )
-    @given(examples())
-    def body(example: Example) -> None:
-        assert example is not None
-
     started = time.perf_counter()
-    body()
+    drawn(examples(), examples=CLUSTERS, seed_value=seed_value)
     return time.perf_counter() - started
 
 
@@ -63,12 +49,12 @@ def survey(seed_value: int) -> Survey:
 @pytest.mark.benchmark(group="cost of a cluster")
 def test_judging_beside_generating(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Judging by all invariants of `standard` costs at most as much again as generating (a target)."""
-    generate(0)
+    generating(0)
     survey(0)
     ratios = []
     last: Survey | None = None
     for number in range(1, ROUNDS + 1):
-        bare = generate(number)
+        bare = generating(number)
         started = time.perf_counter()
         last = survey(number)
         ratios.append((time.perf_counter() - started) / bare - 1)

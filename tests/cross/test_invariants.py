@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import conformance.invariants.cross
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.areas import Area, Level
 from conformance.catalogue import load
+from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, registered
 from conformance.strategies.clusters import clusters
@@ -60,22 +60,7 @@ OBSERVED = Asker(lacks=frozenset({"route"}))
 @cache
 def examples() -> tuple[Example, ...]:
     """What a short run would judge."""
-    drawn: list[Example] = []
-
-    @seed(11)
-    @settings(
-        max_examples=120,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    @given(clusters())
-    def collect(cluster: Cluster) -> None:
-        drawn.append(Example(cluster=cluster))
-
-    collect()
-    return tuple(drawn)
+    return tuple(Example(cluster=cluster) for cluster in drawn(clusters(), examples=120, seed_value=11))
 
 
 def judged(invariant: Invariant, asker: Asker) -> tuple[Deviation | None, Case]:

@@ -7,12 +7,11 @@ from functools import cache
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import conformance.invariants.environment
 from conformance.areas import Area
 from conformance.catalogue import load
-from conformance.engine.steady import steady
+from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.strategies.clusters import clusters
@@ -29,23 +28,7 @@ RIGHT = fault("none")
 @cache
 def examples() -> tuple[Example, ...]:
     """What a short run would judge."""
-    drawn: list[Example] = []
-
-    @seed(7)
-    @settings(
-        max_examples=150,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    @given(clusters())
-    def collect(cluster: Cluster) -> None:
-        drawn.append(Example(cluster=cluster))
-
-    with steady():
-        collect()
-    return tuple(drawn)
+    return tuple(Example(cluster=cluster) for cluster in drawn(clusters(), examples=150, seed_value=7))
 
 
 @cache

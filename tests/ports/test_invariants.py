@@ -12,9 +12,9 @@ from unittest import mock
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, Phase, given, settings
 
 import conformance.invariants.ports  # noqa: F401
+from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, registered
 from conformance.strategies.ports import DEFECTS, sessions
@@ -30,22 +30,7 @@ _COUNT = 700
 
 @lru_cache(maxsize=1)
 def _examples() -> tuple[tuple[ApiSession, ...], ...]:
-    found: list[tuple[ApiSession, ...]] = []
-
-    @settings(
-        max_examples=_COUNT,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(sessions(max_requests=5))
-    def collect(drawn: tuple[ApiSession, ...]) -> None:
-        found.append(drawn)
-
-    collect()
-    return tuple(found)
+    return drawn(sessions(max_requests=5), examples=_COUNT)
 
 
 def _invariants() -> dict[str, Invariant]:
@@ -76,8 +61,8 @@ class _Adapter:
 def _found_by(adapter: _Adapter, *, until: frozenset[str] = frozenset()) -> dict[str, Deviation]:
     """Which invariants fail, and how; stops early once all of `until` do."""
     found: dict[str, Deviation] = {}
-    for drawn in _examples():
-        case = Case(Example(sessions=drawn), adapter)
+    for example in _examples():
+        case = Case(Example(sessions=example), adapter)
         for name, item in _invariants().items():
             if name in found:
                 continue
@@ -112,8 +97,8 @@ def test_any_choice_is_right() -> None:
 def test_every_class_is_met() -> None:
     """What an invariant says that it needs to see is seen."""
     missing: dict[str, set[str]] = {name: set(item.classes) for name, item in _invariants().items()}
-    for drawn in _examples():
-        case = Case(Example(sessions=drawn), _Adapter())
+    for example in _examples():
+        case = Case(Example(sessions=example), _Adapter())
         for name, item in _invariants().items():
             item.check(case)
             missing[name] -= set(case.tally.classes)

@@ -7,10 +7,10 @@ import functools
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 import conformance.invariants.routing  # noqa: F401  registers them
 from conformance.areas import Level
+from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.selection import missing_operation
@@ -28,22 +28,7 @@ ALPHA = 1e-9
 @functools.cache
 def generated(count: int) -> tuple[Cluster, ...]:
     """The first generated clusters, always the same ones."""
-    made: list[Cluster] = []
-
-    @settings(
-        derandomize=True,
-        database=None,
-        deadline=None,
-        max_examples=count,
-        phases=[Phase.generate],
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    @given(clusters())
-    def collect(cluster: Cluster) -> None:
-        made.append(cluster)
-
-    collect()
-    return tuple(made)
+    return drawn(clusters(), examples=count)
 
 
 def deviation(each: Invariant, case: Case) -> Deviation | None:

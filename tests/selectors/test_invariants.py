@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import Phase, given, seed, settings
 
 from conformance.areas import Area
+from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants import selectors as _selectors  # registers them
 from conformance.invariants.base import Case, Deviation, Invariant, registered
@@ -43,21 +43,8 @@ class Asker:
         return True
 
 
-def examples() -> list[Example]:
-    """What a run would judge."""
-    drawn: list[Example] = []
-
-    @seed(1)
-    @settings(max_examples=250, phases=[Phase.generate], database=None, deadline=None)
-    @given(selections(max_size=8))
-    def collect(some: tuple[Selection, ...]) -> None:
-        drawn.append(Example(selections=some))
-
-    collect()
-    return drawn
-
-
-EXAMPLES = examples()
+EXAMPLES = [Example(selections=some) for some in drawn(selections(max_size=8), examples=250, seed_value=1)]
+"""What a run would judge."""
 
 
 def deviation(item: Invariant, case: Case) -> Deviation | None:
