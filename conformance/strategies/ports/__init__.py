@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """API sessions: requests to an API server whose pools are small.
 
-Each request is two choices (what is done to which Service with which numbers,
-and the body), and is built by looking only at what was sent before.  Between
-them comes one that has to be refused for one stated reason.
+A session is a short story about a few Services: who is created, changed and
+deleted in which order.  Its Services ask for the same few numbers, so that they
+compete, and what one of them leaves behind is in the way of the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import cycle
 from typing import Any
 
 from attrs import evolve, frozen
@@ -21,7 +20,7 @@ from conformance.strategies.ports.defects import DEFECTS, ODDITIES, UNSPOKEN, De
 from conformance.strategies.ports.edits import EDITS
 from conformance.strategies.ports.numbers import CHOICES, SETTINGS, numbers
 from conformance.strategies.ports.objects import NEAR_MISSES, SHAPES, Make
-from reference.objects import ClusterSettings, ObjectMeta, Service
+from reference.objects import ClusterSettings, Service
 from reference.questions import ApiRequest, ApiSession, Verb
 
 __all__ = [
@@ -45,18 +44,6 @@ NAMES = (
     ("shop", "db-1"),
 )
 
-_ACTIONS = (
-    "create",
-    "update",
-    "create",
-    "delete",
-    "update another",
-    "create",
-    "create the same",
-    "update",
-    "create again",
-)
-
 _FREQUENT = tuple(
     name
     for name in SHAPES
@@ -75,102 +62,197 @@ BODIES: dict[str, Make] = {
 """Every body that a creation may have."""
 
 
-@frozen
-class _Body:
-    """What a creation sends, and how an update changes what was sent."""
+_FIRST = (*SHAPES, *_FREQUENT, *NEAR_MISSES, *(4 * ["cluster IP, explicit"]), *UNSPOKEN, *ODDITIES)
+"""Bodies of the first Service: good objects, above all those that compete."""
+_SAME = ""
+_SECOND = (*(8 * [_SAME]), *_FREQUENT, *SHAPES)
+"""Bodies of its rival: often the same again under another name, which asks for the same numbers."""
 
-    place: int
-    make: str
-    edit: str
+STORIES: tuple[str, ...] = (
+    "A",
+    "A B",
+    "A -A",
+    "A u",
+    "A -A B",
+    "A B C",
+    "A u B",
+    "A u v",
+    "A u A",
+    "A -A A",
+    "A -A -A",
+    "A -A u",
+    "-A A u",
+    "A u U",
+    "A B -A B",
+    "A B u -B",
+    "A u -A B",
+    "A u -A A",
+    "A u v B",
+    "A u U B",
+    "A -A B A",
+    "A B C -A A",
+    "A B b u -A",
+    "A B C D A",
+    "A b -A u B",
+    "A u -B B v",
+    "A u v -A B",
+    "A B -B C B",
+)
+"""What happens, one request a word.
 
+A, B, C, D: create that Service, as it was first meant.  -A: delete it.  u, v: change A,
+each in its own way; U: A as it was first meant; b: change B.
+"""
 
-def _bodies() -> list[_Body]:
-    """Good objects, above all those that compete; all edits evenly."""
-    made = [
-        *SHAPES,
-        *NEAR_MISSES,
-        *SHAPES,
-        *UNSPOKEN,
-        *(_FREQUENT * 4),
-        *(8 * ["cluster IP, explicit"]),
-        *ODDITIES,
-    ]
-    pairs = zip(made, cycle(EDITS), strict=False)
-    return [_Body(place, make, edit) for place, (make, edit) in enumerate(pairs)]
-
-
-def _probe(drawn: int, choices: list[Choice]) -> str | None:
-    """None, or a defect.
-
-    Hypothesis makes most examples by changing a little of an earlier one.  So that
-    these do not repeat its defect, the other choices decide with the drawn one.
-    """
-    if not drawn:
-        return None
-    mixed: int = sum(
-        turn * (13 * body.place + 5 * who + number)
-        for turn, ((_, who, number), body) in enumerate(choices, start=1)
-    )
-    return _DEFECTS[(drawn + mixed) % len(_DEFECTS)]
-
-
-_DEFECTS = tuple(DEFECTS)
 _PROBE = ("default", "probe")
-_TARGETS = pools.choices(_ACTIONS, tuple(range(4)), tuple(range(CHOICES)))
+_PROBES = 2
+"""How many requests of a session are to be refused, each for its one reason."""
+_DEFECTS = tuple(DEFECTS)
+_EDITS = tuple(EDITS)
 
-Choice = tuple[tuple[Any, ...], _Body]
+
+@frozen
+class _Plot:
+    """What a session is made of; each field is one choice, and its first value the simplest."""
+
+    story: str
+    settings: ClusterSettings
+    number: int
+    """The numbers that all requests ask for, but for changes: those take others first."""
+    names: int
+    first: str
+    second: str
+    third: str
+    edits: tuple[str, str]
+    defects: int
+    """0 for none, or where in `DEFECTS` to begin."""
 
 
 def sessions(*, max_requests: int = 6) -> st.SearchStrategy[tuple[ApiSession, ...]]:
     """One session of at most `max_requests` requests."""
-    request = st.tuples(st.sampled_from(_TARGETS), st.sampled_from(_bodies()))
-    most = max(1, max_requests - 1)
-    # An evenly drawn minimum: `st.lists` alone keeps sessions too short to use up a pool.
-    by_least = [st.lists(request, min_size=least, max_size=most) for least in range(1, most + 1)]
-    return st.builds(
-        lambda settings, drawn, choices: (_session(settings, drawn, choices, max_requests),),
-        st.sampled_from(SETTINGS),
+    if max_requests < 1:
+        raise ValueError(f"max_requests: at least 1 is needed, got {max_requests}")
+    stories = [story for story in STORIES if len(story.split()) <= max(1, max_requests - _PROBES)]
+    plots = st.builds(
+        lambda story, where, first, second, third, edit, other, defects: _Plot(
+            story=story,
+            settings=where[0],
+            number=where[1],
+            names=where[2],
+            first=first,
+            second=second,
+            third=third,
+            edits=(edit, other),
+            defects=defects,
+        ),
+        st.sampled_from(stories),
+        st.sampled_from(_PLACES),
+        st.sampled_from(_FIRST),
+        st.sampled_from(_SECOND),
+        st.sampled_from(_FIRST),
+        st.sampled_from(_EDITS),
+        st.sampled_from(_EDITS),
         st.integers(0, len(_DEFECTS)),
-        st.integers(0, most - 1).flatmap(by_least.__getitem__),
     )
+    return plots.map(lambda plot: (_session(plot, max_requests),))
 
 
-def _session(settings: ClusterSettings, drawn: int, choices: list[Choice], most: int) -> ApiSession:
+_PLACES = pools.choices(SETTINGS, tuple(range(CHOICES)), tuple(range(len(NAMES))))
+
+
+def _session(plot: _Plot, most: int) -> ApiSession:
     """What has to be refused comes second: what it leaves behind would be in the way of the others."""
-    requests = tuple(_requests(settings, choices))
-    probe = _probe(drawn, choices) if most > 1 else None
-    if probe is None:
-        return ApiSession(settings, requests)
-    # It asks for the numbers of the first request that follows, so that they collide if it keeps them.
-    number = choices[min(1, len(choices) - 1)][0][2]
-    refused = ApiRequest(Verb.CREATE, _made(settings, probe, number, _PROBE))
-    return ApiSession(settings, (*requests[:1], refused, *requests[1:]))
+    told = tuple(_told(plot))
+    probes = [ApiRequest(Verb.CREATE, service) for service in _probes(plot)[: most - len(told)]]
+    return ApiSession(plot.settings, (*told[:1], *probes[:1], *told[1:], *probes[1:]))
 
 
-def _requests(settings: ClusterSettings, choices: Iterable[Choice]) -> Iterable[ApiRequest]:
-    """The requests, built from what was sent; whether that was granted is not looked at."""
-    sent: dict[tuple[str, str], Service] = {}
-    for (action, who, number), body in choices:
-        if action in ("create", "create the same") or not sent:
-            service = _made(settings, body.make, number, _free_name(sent, who))
-            if action == "create the same" and sent:
-                service = evolve(_nth(sent, who), metadata=service.metadata)
+def _told(plot: _Plot) -> Iterable[ApiRequest]:
+    """The requests of the story; whether one was granted is not looked at."""
+    bodies, intended = _bodies(plot), _intended(plot)
+    sent: dict[str, Service] = {}
+    for word in plot.story.split():
+        who = _ACTORS[word]
+        service = intended[who]
+        if word.startswith("-"):
+            sent.pop(who, None)
+            yield ApiRequest(Verb.DELETE, Service(service.metadata))
+            continue
+        if word == who:
             yield ApiRequest(Verb.CREATE, service)
-            if body.make in ODDITIES:
+            if bodies[who] in ODDITIES:
                 return
-            if body.make not in UNSPOKEN:
-                sent[service.metadata.namespace, service.metadata.name] = service
-        elif action == "create again":
-            yield ApiRequest(Verb.CREATE, _nth(sent, who))
-        elif action == "delete":
-            key = list(sent)[who % len(sent)] if who < 3 else NAMES[-1]
-            removed = sent.pop(key, None)
-            yield ApiRequest(Verb.DELETE, Service(removed.metadata if removed else _metadata(key)))
         else:
-            old = _nth(sent, who if action == "update" else who + 1)
-            new = EDITS[body.edit](old, numbers(settings, number))
-            yield ApiRequest(Verb.UPDATE, new)
-            sent[old.metadata.namespace, old.metadata.name] = new
+            service = _changed(plot, word, sent.get(who, service))
+            yield ApiRequest(Verb.UPDATE, service)
+        if bodies[who] not in UNSPOKEN:
+            sent[who] = service
+
+
+_ACTORS = {"u": "A", "v": "A", "U": "A", "b": "B"} | {
+    word: word.strip("-") for word in ("A", "B", "C", "D", "-A", "-B")
+}
+
+
+def _bodies(plot: _Plot) -> dict[str, str]:
+    """The name of what each Service is made from."""
+    rival = plot.first if plot.second == _SAME else plot.second
+    return {"A": plot.first, "B": rival, "C": plot.third, "D": plot.first}
+
+
+def _intended(plot: _Plot) -> dict[str, Service]:
+    """Each Service as it is first meant, under a name of its own."""
+    return {
+        who: _made(plot.settings, body, plot.number, NAMES[(plot.names + place) % len(NAMES)])
+        for place, (who, body) in enumerate(_bodies(plot).items())
+    }
+
+
+def _probes(plot: _Plot) -> tuple[Service, ...]:
+    """Services to be refused: with different defects, or for what is taken and for a defect.
+
+    Hypothesis makes most examples by changing a little of an earlier one.  So that
+    these do not repeat its defects, the other choices decide with the drawn one.
+    """
+    if not plot.defects:
+        return ()
+    mixed = plot.defects + 13 * _PLACE_OF[plot.first] + 5 * _PLACE_OF[plot.third] + plot.number + plot.names
+    apart = len(_DEFECTS) // _PROBES
+    found = [
+        _made(plot.settings, _DEFECTS[(mixed + turn * apart) % len(_DEFECTS)], plot.number, _PROBE)
+        for turn in range(_PROBES)
+    ]
+    if mixed % _SPOILED_EVERY == 0:
+        found[0] = _spoiled(_intended(plot)["A"], mixed // _SPOILED_EVERY)
+    return tuple(found)
+
+
+def _spoiled(service: Service, turn: int) -> Service:
+    """The same under another name and with one wrong field, so that two things are wrong if it asks
+    for numbers that are taken.
+    """
+    metadata = evolve(service.metadata, namespace=_PROBE[0], name=_PROBE[1])
+    return evolve(service, metadata=metadata, spec=evolve(service.spec, **_WRONG[turn % len(_WRONG)]))
+
+
+_SPOILED_EVERY = 5
+_WRONG: tuple[dict[str, Any], ...] = (
+    {"session_affinity": "clientIP"},
+    {"internal_traffic_policy": "local"},
+    {"traffic_distribution": "Close"},
+    {"external_ips": ("web.example.com",)},
+)
+_PLACE_OF = {name: place for place, name in enumerate(dict.fromkeys(_FIRST))}
+
+
+def _changed(plot: _Plot, word: str, old: Service) -> Service:
+    """What an update sends."""
+    if word == "U":
+        return _intended(plot)["A"]
+    edit, other = plot.edits
+    # The first change asks for another number, the second for the one that was had before.
+    name, number = (edit, plot.number ^ 1) if word == "u" else (other, plot.number)
+    return EDITS[name](old, numbers(plot.settings, number))
 
 
 @lru_cache(maxsize=65536)
@@ -179,20 +261,3 @@ def _made(settings: ClusterSettings, make: str, number: int, name: tuple[str, st
     if service.metadata.name:
         return service
     return evolve(service, metadata=evolve(service.metadata, namespace=name[0], name=name[1]))
-
-
-def _metadata(key: tuple[str, str]) -> ObjectMeta:
-    return ObjectMeta(name=key[1], namespace=key[0])
-
-
-def _nth(sent: dict[tuple[str, str], Service], who: int) -> Service:
-    return list(sent.values())[who % len(sent)]
-
-
-def _free_name(sent: dict[tuple[str, str], Service], who: int) -> tuple[str, str]:
-    """The wanted name of the pool, or the next one that was not used."""
-    for step in range(len(NAMES)):
-        name = NAMES[(who + step) % len(NAMES)]
-        if name not in sent:
-            return name
-    return NAMES[who]
