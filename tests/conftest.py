@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from hypothesis import settings
 
-import pytest
+from conformance.engine.backend import BACKEND
 
-from conformance.engine.steady import steady
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _steady() -> Iterator[None]:
-    """A property sees the same inputs whatever other test modules were imported before."""
-    with steady():
-        yield
+# A property sees the same inputs whatever other modules were imported before.
+settings.register_profile("steady", backend=BACKEND, derandomize=True, deadline=None, database=None)
+settings.load_profile("steady")

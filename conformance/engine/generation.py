@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.engine.steady import steady
+from conformance.engine.backend import BACKEND
 
 T = TypeVar("T")
 
@@ -27,6 +27,7 @@ def generate(
         phases=[Phase.generate],
         database=None,
         deadline=None,
+        backend=BACKEND,
         # An adapter may take as long as its profile allows; that is no fault
         # of the generation that this check is about.
         suppress_health_check=[HealthCheck.too_slow],
@@ -35,8 +36,7 @@ def generate(
     def body(example: T) -> None:
         visit(example)
 
-    with steady():
-        body()
+    body()
 
 
 def drawn(strategy: st.SearchStrategy[T], *, examples: int, seed_value: int = 0) -> tuple[T, ...]:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from conformance.adapters.session import Session
+from conformance.engine.backend import BACKEND
 from conformance.engine.records import Failure
 from conformance.engine.reduce import objects, reduce
-from conformance.engine.steady import steady
 from conformance.engine.survey import StopSurvey
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant
@@ -88,6 +88,7 @@ class Shrinker:
             phases=[Phase.generate, Phase.shrink],
             database=None,
             deadline=None,
+            backend=BACKEND,
             # The time that an adapter takes is bounded by its own limits.
             suppress_health_check=[HealthCheck.too_slow],
             report_multiple_bugs=False,
@@ -106,8 +107,7 @@ class Shrinker:
                 raise _Broken
 
         try:
-            with steady():
-                body()
+            body()
         except (_Broken, StopSurvey):
             pass
         except Flaky:

@@ -46,7 +46,7 @@ class State:
 
 STATES = (
     # Ready ones often, or most Services would have no endpoint that is of use.
-    *[State()] * 7,
+    *[State()] * 13,
     State(ready="False"),
     State(terminating=True),
     State(ready="False", terminating=True),

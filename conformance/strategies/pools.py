@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 NAMESPACES = ("default", "shop")
 # Objects meet in one namespace more often than not, or few Services had endpoints.
-USUAL_NAMESPACES = ("default", "default", "shop")
+USUAL_NAMESPACES = ("default", "default", "default", "shop")
 
 SERVICE_NAMES = (
     "web",
@@ -31,7 +31,10 @@ SERVICE_NAMES = (
 )
 
 LABELS: tuple[Labels, ...] = (
+    # What most selectors select comes up more often, or few Services had several endpoints.
     FrozenMap({"app": "web"}),
+    FrozenMap({"app": "web"}),
+    FrozenMap({"app": "web", "tier": "front"}),
     FrozenMap({"app": "web", "tier": "front"}),
     FrozenMap({"app": "web", "tier": "back"}),
     FrozenMap({"app": "Web"}),  # differs in letter case alone
@@ -40,6 +43,8 @@ LABELS: tuple[Labels, ...] = (
 )
 
 SELECTORS: tuple[Labels | None, ...] = (
+    FrozenMap({"app": "web"}),
+    FrozenMap({"app": "web"}),
     FrozenMap({"app": "web"}),
     FrozenMap({"app": "web"}),
     FrozenMap({"app": "web", "tier": "front"}),

@@ -284,7 +284,7 @@ MALFORMED_OBJECTS: dict[str, LabelSelector] = {
 
 # -- selections -------------------------------------------------------------------
 
-MOST_OF_A_KIND = 1200
+MOST_OF_A_KIND = 2800
 
 
 def _near(wanted: Labels) -> tuple[Labels, ...]:
@@ -295,6 +295,33 @@ def _near(wanted: Labels) -> tuple[Labels, ...]:
     swapped = tuple(more | {key: value.swapcase()} for key, value in wanted.items())
     longer = tuple(more | {key: f"{value}1"} for key, value in wanted.items())
     return (wanted, more, EMPTY, *without, *empty, *swapped, *longer)
+
+
+def _held(term: Term) -> tuple[Labels, ...]:
+    """Labels that a single requirement is decided on: each of its values, none, an empty and a near one."""
+    if term in _COMPARISONS:
+        return LABELS
+    values = (*term.values, "", *(f"{value}1" for value in term.values[:1]), "web")
+    with_key = tuple(FrozenMap({term.key: value, "release": "stable"}) for value in dict.fromkeys(values))
+    # A prefix may only be in lower case.
+    other_case = () if "/" in term.key else (FrozenMap({term.key.swapcase(): "web"}),)
+    return (*with_key, EMPTY, *other_case)
+
+
+def _alone(terms: tuple[Term, ...]) -> list[Selection]:
+    """Single requirements in both languages that have them, against what they are decided on."""
+    strings = [
+        Selection(SelectorForm.STRING, text, labels)
+        for term in terms
+        for text, labels in product(spellings(term), _held(term))
+    ]
+    objects = [
+        Selection(SelectorForm.LABEL_SELECTOR, LabelSelector(match_expressions=(_expression(term),)), labels)
+        for term in terms
+        if term not in _COMPARISONS
+        for labels in _held(term)
+    ]
+    return strings + objects
 
 
 def _kinds() -> tuple[list[Selection], ...]:
@@ -314,22 +341,9 @@ def _kinds() -> tuple[list[Selection], ...]:
     bad_after_good = tuple(f"tier=front,{text}" for text in bad if not text.startswith(","))
     return (
         service,
-        _against(
-            SelectorForm.STRING,
-            tuple(text for term in (*TERMS, *_COMPARISONS) for text in spellings(term)),
-            LABELS,
-        ),
+        _thinned(_alone((*TERMS, *_COMPARISONS))),
         objects,
-        [
-            *_against(
-                SelectorForm.STRING, tuple(text for term in presence for text in spellings(term)), LABELS
-            ),
-            *_against(
-                SelectorForm.LABEL_SELECTOR,
-                tuple(LabelSelector(match_expressions=(_expression(term),)) for term in presence),
-                LABELS,
-            ),
-        ],
+        _alone(presence),
         _against(SelectorForm.STRING, EDGES, LABELS),
         _against(SelectorForm.STRING, pairs, LABELS),
         _against(SelectorForm.STRING, bad + bad_after_good, LABELS[:7:3]),
@@ -340,10 +354,13 @@ def _kinds() -> tuple[list[Selection], ...]:
 def _against(
     form: SelectorForm, selectors: tuple[Selector, ...], labels: tuple[Labels, ...]
 ) -> list[Selection]:
-    """Every selector against every labels, thinned evenly where that is too many."""
-    every = list(product(selectors, labels))
-    step = len(every) // MOST_OF_A_KIND + 1
-    return [Selection(form, selector, held) for selector, held in every[::step]]
+    """Every selector against every labels, thinned where that is too many."""
+    return _thinned([Selection(form, selector, held) for selector, held in product(selectors, labels)])
+
+
+def _thinned(every: list[Selection]) -> list[Selection]:
+    """At most `MOST_OF_A_KIND` of them, evenly."""
+    return every[:: len(every) // MOST_OF_A_KIND + 1]
 
 
 @cache

@@ -312,6 +312,8 @@ def policies(case: Case) -> None:
         if len({other.expected.backends for other in others}) < 2:
             continue
         several = [other for other in others if other.expected.outcome is Outcome.FORWARD]
+        # The widest choice first: what it leads to may be out of bounds at the other addresses.
+        several.sort(key=lambda other: -len(other.expected.backends))
         rounds = several * 3
         connections = [Connection(other.flow, 0, 32768 + index) for index, other in enumerate(rounds)]
         case.judged("several policies")
