@@ -102,6 +102,8 @@ class Shrinker:
                     self.diverged = True
                     raise StopSurvey
                 seen += 1
+                if seen < len(prefix):
+                    return  # it passed in the survey
             if self.fails(example):
                 last = self.failures[example]
                 raise _Broken
