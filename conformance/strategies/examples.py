@@ -29,5 +29,5 @@ def examples(
         Example,
         clusters(limits) if areas & _NEED_A_CLUSTER else st.just(Cluster()),
         selections(max_size=most_selections) if Area.SELECTORS in areas else st.just(()),
-        sessions(max_requests=most_requests) if Area.PORTS in areas else st.just(()),
+        sessions(max_requests=most_requests) if Area.PORTS in areas and most_requests else st.just(()),
     )
