@@ -14,9 +14,11 @@ class Example:
     """One generated input.
 
     `selections` are judged in the area `selectors`, `sessions` in `ports`; all
-    other areas look at `cluster`.
+    other areas look at `cluster`.  Where there is a `before`, the implementation
+    comes to the cluster from that state, by `update` if it can.
     """
 
     cluster: Cluster = Cluster()
     selections: tuple[Selection, ...] = ()
     sessions: tuple[ApiSession, ...] = ()
+    before: Cluster | None = None

@@ -19,7 +19,7 @@ from reference.objects import Cluster
 class Session:
     """An implementation under test, started and ready to be asked; implements `Asker`.
 
-    It remembers which cluster is applied and applies another only when it is
+    It remembers which cluster is applied and moves to another only when it is
     asked about one.  Every failure is an `AdapterFailure`; after one, `recover`
     makes it usable again.  It is a context manager: the implementation is ended
     however the block is left.
@@ -33,7 +33,8 @@ class Session:
         """How many questions were asked."""
         self.closing_problem = ""
         """What went wrong when the implementation was ended, empty if nothing did."""
-        self._applied: Cluster | None = None
+        self._state: tuple[Cluster, Cluster | None] | None = None
+        # The applied cluster, and the one from which it was reached by an update.
         self._open = True
         try:
             transport.start()
@@ -84,8 +85,8 @@ class Session:
         known = OPERATIONS.get(operation)
         if known is None:
             raise unknown("operation", operation, OPERATIONS)
-        if not known.stateless and example.cluster is not self._applied:
-            self.apply(example)
+        if not known.stateless and not self._is_in(example):
+            self._reach(example)
         if not questions:
             return []
         self.questions += len(questions)
@@ -93,18 +94,36 @@ class Session:
 
     def apply(self, example: Example) -> None:
         """Make the example's cluster the state, whatever it was before."""
-        self._change(self.transport.apply, example.cluster)
+        self._change(self.transport.apply, example.cluster, None)
 
     def update(self, example: Example) -> None:
         """Move from the present state to the example's; by `apply` where there is no `update`."""
-        usable = self._applied is not None and "update" in self._operations
-        self._change(self.transport.update if usable else self.transport.apply, example.cluster)
+        usable = self._state is not None and "update" in self._operations
+        self._change(
+            self.transport.update if usable else self.transport.apply, example.cluster, example.before
+        )
 
-    def _change(self, change: Callable[[Cluster], None], cluster: Cluster) -> None:
-        self._applied = None
+    def _is_in(self, example: Example) -> bool:
+        """Whether the implementation is in the example's state, and came to it in the same way."""
+        if self._state is None:
+            return False
+        cluster, before = self._state
+        return cluster is example.cluster and before is example.before
+
+    def _reach(self, example: Example) -> None:
+        """Come to the example's state, from the state before it if there is one."""
+        if example.before is None:
+            self.apply(example)
+            return
+        if self._state is None or self._state[0] is not example.before:
+            self._change(self.transport.apply, example.before, None)
+        self.update(example)
+
+    def _change(self, change: Callable[[Cluster], None], cluster: Cluster, before: Cluster | None) -> None:
+        self._state = None
         self.applies += 1
         change(cluster)
-        self._applied = cluster
+        self._state = cluster, before
 
     def restart(self) -> bool:
         """Have the implementation restart itself with its state; False where it has no `restart`."""
@@ -115,13 +134,13 @@ class Session:
 
     def recover(self) -> None:
         """Begin anew after a failure: a new process, or a new object where there is a factory."""
-        self._applied = None
+        self._state = None
         self._open = True
         self.transport.start()
 
     def close(self) -> None:
         """End the implementation, once; never raises."""
-        self._applied = None
+        self._state = None
         if self._open:
             self._open = False
             self.closing_problem = self.transport.stop()

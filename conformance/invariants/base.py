@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from conformance.areas import Area, Level
 from conformance.example import Example
@@ -124,6 +124,10 @@ class Case:
     def variant(self, example: Example) -> Case:
         """A related example, judged against the same implementation."""
         return Case(example, self.asker, self.alpha, self.tally)
+
+    def moved(self, cluster: Cluster) -> Case:
+        """The same implementation after it was told that this case's cluster has become another."""
+        return self.variant(evolve(self.example, cluster=cluster, before=self.cluster))
 
     def judged(self, *classes: str) -> None:
         """Count one comparison, and one of each class of input that it belongs to."""

@@ -95,6 +95,31 @@ def test_update_falls_back_to_apply() -> None:
     assert calls == ["apply", "update", "apply", "apply"]
 
 
+def test_a_state_is_reached_from_the_one_before_it() -> None:
+    """An example with a `before` is reached by `update`; the same cluster without it is applied anew."""
+    calls: list[tuple[str, Cluster]] = []
+
+    class Noting(Toy):
+        def apply(self, cluster: Cluster) -> None:
+            """Note it."""
+            calls.append(("apply", cluster))
+
+        def update(self, cluster: Cluster) -> None:
+            """Note it."""
+            calls.append(("update", cluster))
+
+    small, other = SMALL.cluster, OTHER.cluster
+    later = evolve(OTHER, before=small)
+    with Session.of(Noting()) as session:
+        session.ask(SMALL, "route", FLOWS)
+        session.ask(later, "route", FLOWS)
+        session.ask(later, "route", FLOWS)
+        assert calls == [("apply", small), ("update", other)]
+        session.ask(OTHER, "route", FLOWS)
+        session.ask(later, "route", FLOWS)
+    assert calls[2:] == [("apply", other), ("apply", small), ("update", other)]
+
+
 def test_restart_keeps_the_state() -> None:
     """`restart` is passed on where it is supported, and nothing is applied again."""
     toy = Toy()

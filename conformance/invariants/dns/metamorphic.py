@@ -40,7 +40,7 @@ def _same(
     asked = [each for each in view(case).asked if applies(each)]
     if not asked:
         return
-    other = case.variant(evolve(case.example, cluster=cluster))
+    other = case.moved(cluster)
     answers = other.ask("resolve", [each.query for each in asked])
     for before, after in zip(asked, answers, strict=True):
         case.judged(*((label,) if label else ()))

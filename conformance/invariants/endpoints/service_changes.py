@@ -87,7 +87,7 @@ def distribution_changes_hints_alone(case: Case) -> None:
         change="changing trafficDistribution",
         seen=lambda entry: evolve(entry, hints=None),
     )
-    variant = case.variant(evolve(case.example, cluster=changed))
+    variant = case.moved(changed)
     items = [item for item in answered(case) if (item.name.namespace, item.name.name) in synonyms]
     for item, got in zip(items, variant.ask("endpoint_slices", [item.name for item in items]), strict=True):
         case.judged("synonyms")
@@ -118,7 +118,7 @@ def service_label(case: Case) -> None:
         )
         for service in case.cluster.services
     )
-    variant = case.variant(evolve(case.example, cluster=evolve(case.cluster, services=services)))
+    variant = case.moved(evolve(case.cluster, services=services))
     items = answered(case)
     for item, got in zip(items, variant.ask("endpoint_slices", [item.name for item in items]), strict=True):
         case.judged("slices" if item.got else "no slices")
@@ -191,7 +191,7 @@ def second_family(case: Case) -> None:
             pods=pods,
             services=services,
         )
-        variant = case.variant(evolve(case.example, cluster=changed))
+        variant = case.moved(changed)
         items = [item for item in answered(case) if is_managed(item.service)]
         answers = variant.ask("endpoint_slices", [item.name for item in items])
         for item, got in zip(items, answers, strict=True):

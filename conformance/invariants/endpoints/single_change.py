@@ -40,7 +40,7 @@ def _judge(case: Case, rule: str, pod: Pod, changed: Pod, follows: Follows, *, c
     """
     items = [item for item in answered(case) if item.name.namespace == pod.metadata.namespace]
     pods = tuple(changed if item is pod else item for item in case.cluster.pods)
-    variant = case.variant(evolve(case.example, cluster=evolve(case.cluster, pods=pods)))
+    variant = case.moved(evolve(case.cluster, pods=pods))
     answers = variant.ask("endpoint_slices", [item.name for item in items])
     for item, got in zip(items, answers, strict=True):
         case.judged()
@@ -177,7 +177,7 @@ def missing_node(case: Case) -> None:
         return
     gone = first.spec.node_name
     nodes = tuple(node for node in case.cluster.nodes if node.metadata.name != gone)
-    variant = case.variant(evolve(case.example, cluster=evolve(case.cluster, nodes=nodes)))
+    variant = case.moved(evolve(case.cluster, nodes=nodes))
     items = answered(case)
     for item, got in zip(items, variant.ask("endpoint_slices", [item.name for item in items]), strict=True):
         publish = item.service.spec.publish_not_ready_addresses

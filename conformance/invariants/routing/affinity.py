@@ -96,7 +96,7 @@ def lets_go(case: Case) -> None:
                 return endpoint
             return evolve(endpoint, conditions=evolve(endpoint.conditions, ready=False, serving=False))
 
-        related = case.variant(evolve(case.example, cluster=change_endpoints(case.cluster, left)))
+        related = case.moved(change_endpoints(case.cluster, left))
         for after in ask(related, [item.flow]):
             if after.allowed is None or not after.allowed.sets:
                 continue
@@ -171,10 +171,10 @@ def switched(case: Case) -> None:
     the client meets several.
     """
     for item in choosable(case, affinity=False)[:1]:
-        on = case.variant(evolve(case.example, cluster=change_specs(case.cluster, _with_affinity)))
+        on = case.moved(change_specs(case.cluster, _with_affinity))
         case.judged("a choice")
         _one_endpoint(case, item, picked(on, item.flow, _BURST), "AFF-012", " once affinity is on")
-        off = case.variant(evolve(case.example))
+        off = on.moved(case.cluster)
         # With more members than two, it is even less likely that only one is seen.
         count = probes_needed(2, case.alpha)
         seen = _backends(picked(off, item.flow, count))

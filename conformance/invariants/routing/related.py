@@ -40,7 +40,7 @@ def change_endpoints(cluster: Cluster, change: Callable[[Endpoint], Endpoint]) -
 def in_state(case: Case, cluster: Cluster) -> Case:
     """The same implementation in another state, which it comes to from the case's own."""
     asked(case)
-    return case.variant(evolve(case.example, cluster=cluster))
+    return case.moved(cluster)
 
 
 def some_service(case: Case, fits: Callable[[Service], bool] = lambda _: True) -> Service | None:
