@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `kube-service-conformance`: run, smoke, replay, requirements."""
+"""The command `kube-service-conformance`: run, smoke, replay, requirements, selftest."""
 
 from __future__ import annotations
 
@@ -160,6 +160,31 @@ def requirements(ids: tuple[str, ...], *, coverage: bool, report: Path | None) -
     from conformance.requirements import coverage_text, requirements_text
 
     click.echo(coverage_text(ids, report_path=report) if coverage else requirements_text(ids))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[FAULT|AREA]...")
+@click.option("--clusters", type=click.IntRange(1), default=None, help="the budget of each fault")
+@click.option("--workers", type=click.IntRange(1), default=None, help="processes [default: all processors]")
+def selftest(names: tuple[str, ...], *, clusters: int | None, workers: int | None) -> None:
+    """Prove that the suite catches bugs: plant faults in the reference, and see each reported.
+
+    Columns of a reproducer: Services (S), pods (P), API requests (R), selections (L).
+    Exit codes: 0 all are reported, 1 one escapes, 2 could not run.
+    """
+    from conformance import selftest as tests
+    from conformance.progress import Progress
+
+    faults = tests.chosen(names)
+    with Progress() as progress:
+        listener = progress.listener()
+        listener.phase("faults", len(faults))
+        result = tests.selftest(
+            faults, clusters=clusters or tests.CLUSTERS, workers=workers, step=listener.step
+        )
+    for line in tests.lines(result):
+        click.echo(line)
+    raise SystemExit(1 if result.escaped else 0)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Shrinker:
     seconds: float
     failures: dict[Example, Failure] = field(factory=dict)
     diverged: bool = False
+    _wanted: Failure | None = None
     _deadline: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -55,10 +56,18 @@ class Shrinker:
         if time.monotonic() > self._deadline:
             return False
         failure = judge(self.session, self.invariant, example, alpha=self.alpha)
-        if failure is None:
+        if failure is None or not self._is_alike(failure):
             return False
         self.failures[example] = failure
         return True
+
+    def _is_alike(self, failure: Failure) -> bool:
+        """Whether it shows what is to be shown: another requirement is another deviation."""
+        wanted = self._wanted
+        return wanted is None or (failure.outcome, failure.requirement) == (
+            wanted.outcome,
+            wanted.requirement,
+        )
 
     def shrink(
         self,
@@ -75,6 +84,7 @@ class Shrinker:
         its examples up to `first`; `diverged` tells afterwards whether the second
         generation was another one.
         """
+        self._wanted = first
         self.failures[first.example] = first
         if first.outcome in _DEAR:
             return self.reduce(first, attempts=_DEAR_ATTEMPTS)
@@ -120,14 +130,21 @@ class Shrinker:
 
     def reduce(self, failure: Failure, *, attempts: int = 200) -> Failure:
         """The failure on the smallest example that is left when objects are taken away."""
+        self._wanted = failure
         self.failures[failure.example] = failure
         return self.failures[reduce(failure.example, self.fails, attempts=attempts)]
 
 
 def judge(session: Session, invariant: Invariant, example: Example, *, alpha: float) -> Failure | None:
     """Judge one example by one invariant; a broken adapter is started again."""
+    return judge_case(session, invariant, Case(example, session, alpha))
+
+
+def judge_case(session: Session, invariant: Invariant, case: Case) -> Failure | None:
+    """As `judge`, with what the case remembers."""
+    example = case.example
     try:
-        invariant.check(Case(example, session, alpha))
+        invariant.check(case)
     except Deviation as error:
         return Failure.of(error, example, invariant)
     except AdapterFailure as error:

@@ -99,11 +99,14 @@ def _build(
     slice_choices: list[slices.Choice],
 ) -> Cluster:
     settings, with_kubernetes, with_unused_namespace = surroundings
-    made_pods = tuple(pods.build(index, choice, nodes=len(zones)) for index, choice in enumerate(pod_choices))
     taken: set[tuple[str, str]] = set()
     made_services = [
         services.build(index, choice, taken=taken) for index, choice in enumerate(service_choices)
     ]
+    made_pods = tuple(
+        pods.build(index, choice, nodes=len(zones), services=made_services)
+        for index, choice in enumerate(pod_choices)
+    )
     # Slices by hand go to Services without a selector, one after the other; where
     # there is none, to any Service, whose endpoints are then the union of both.
     owners = [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -23,6 +24,7 @@ from reference.objects import (
     EnvFromSource,
     EnvVar,
     EnvVarSource,
+    Labels,
     ObjectMeta,
     Pod,
     PodCondition,
@@ -31,6 +33,7 @@ from reference.objects import (
     PodIP,
     PodSpec,
     PodStatus,
+    Service,
 )
 
 
@@ -46,9 +49,9 @@ class State:
 
 STATES = (
     # Ready ones often, or most Services would have no endpoint that is of use.
-    *[State()] * 13,
-    State(ready="False"),
-    State(terminating=True),
+    *[State()] * 6,
+    *[State(ready="False")] * 2,
+    *[State(terminating=True)] * 2,
     State(ready="False", terminating=True),
     State(phase="Pending", ready="False", has_ip=False),
     State(phase="Succeeded", ready="False"),
@@ -134,7 +137,15 @@ DNS: tuple[tuple[str, str, bool, str, PodDNSConfig | None], ...] = (
     ("", "", False, "None", PodDNSConfig(nameservers=("192.0.2.53",), searches=("cluster.local",))),
 )
 
-_PLACES = pools.choices(pools.USUAL_NAMESPACES, pools.LABELS, tuple(range(len(pools.NODE_NAMES))))
+MEMBER = -1
+"""Stands for the labels that the chosen Service selects."""
+
+_PLACES = pools.choices(
+    pools.USUAL_NAMESPACES,
+    # Selected by one of the Services as often as not, or with labels that nearly are.
+    (*(len(pools.LABELS) * [MEMBER]), *pools.LABELS),
+    tuple(range(len(pools.NODE_NAMES))),
+)
 _CONDITIONS = pools.choices(STATES, (25, 15, 5, 20), (True, False))
 _CONTENTS = pools.choices(CONTAINERS, VARIABLES, DNS)
 
@@ -146,9 +157,11 @@ def pod_choices() -> st.SearchStrategy[Choice]:
     return st.tuples(st.sampled_from(_PLACES), st.sampled_from(_CONDITIONS), st.sampled_from(_CONTENTS))
 
 
-def build(index: int, choice: Choice, *, nodes: int) -> Pod:
-    """The pod at `index` on one of the first `nodes` nodes."""
+def build(index: int, choice: Choice, *, nodes: int, services: Sequence[Service]) -> Pod:
+    """The pod at `index` on one of the first `nodes` nodes, made for one of `services` or for none."""
     (namespace, labels, place), (state, started_at, links), (containers, variables, dns) = choice
+    if labels == MEMBER:
+        namespace, labels = _membership(services, index, namespace)
     hostname, subdomain, host_network, dns_policy, dns_config = dns
     node = place % nodes
     ip = node_ip(node) if host_network else f"10.244.{node}.{index + 2}"
@@ -192,6 +205,15 @@ def build(index: int, choice: Choice, *, nodes: int) -> Pod:
             ),
         ),
     )
+
+
+def _membership(services: Sequence[Service], index: int, namespace: str) -> tuple[str, Labels]:
+    """The namespace and labels of a pod that one of the Services selects; each has its turn."""
+    selecting = [service for service in services if service.spec.selector]
+    if not selecting:
+        return namespace, pools.LABELS[0]
+    service = selecting[index % len(selecting)]
+    return service.metadata.namespace, service.spec.selector or pools.LABELS[0]
 
 
 SETTINGS_DATA = FrozenMap({"PORT": "from-settings", "WEB_SERVICE_HOST": "settings-host", "HOST": "$(PORT)"})

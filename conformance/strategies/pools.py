@@ -31,10 +31,7 @@ SERVICE_NAMES = (
 )
 
 LABELS: tuple[Labels, ...] = (
-    # What most selectors select comes up more often, or few Services had several endpoints.
     FrozenMap({"app": "web"}),
-    FrozenMap({"app": "web"}),
-    FrozenMap({"app": "web", "tier": "front"}),
     FrozenMap({"app": "web", "tier": "front"}),
     FrozenMap({"app": "web", "tier": "back"}),
     FrozenMap({"app": "Web"}),  # differs in letter case alone
@@ -43,7 +40,6 @@ LABELS: tuple[Labels, ...] = (
 )
 
 SELECTORS: tuple[Labels | None, ...] = (
-    FrozenMap({"app": "web"}),
     FrozenMap({"app": "web"}),
     FrozenMap({"app": "web"}),
     FrozenMap({"app": "web"}),

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hunt for one planted fault: which invariant reports it, on which input, and how small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from conformance.adapters.in_process import InProcess
+from conformance.adapters.session import Session
+from conformance.engine.generation import drawn
+from conformance.engine.records import Failure
+from conformance.engine.shrink import Shrinker, judge_case
+from conformance.engine.survey import alpha
+from conformance.example import Example
+from conformance.faults.base import Fault
+from conformance.invariants import all_invariants
+from conformance.invariants.base import Case, Invariant, Kind
+from conformance.selection import missing_operation
+from conformance.strategies.examples import examples
+
+SEED = 0
+_FIRST = 100
+_SHRINK_SECONDS = 10.0
+
+
+@frozen
+class Catch:
+    """A requirement that a fault breaks, and how that was noticed; all empty if it was not.
+
+    `inputs` is the number of the generated input on which it was, from 1; `only`
+    says that no other invariant claims the requirement.
+    """
+
+    fault: str
+    requirement: str
+    invariants: tuple[str, ...] = ()
+    only: bool = False
+    inputs: int = 0
+    services: int = 0
+    pods: int = 0
+    requests: int = 0
+    selections: int = 0
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether any invariant reported the requirement."""
+        return bool(self.invariants)
+
+
+_drawn: dict[int, tuple[Example, ...]] = {}
+
+
+def _inputs(first: int, last: int) -> Sequence[Example]:
+    """The generated inputs after the first `first`, up to number `last`: the same in every process."""
+    if last not in _drawn:
+        _drawn[last] = drawn(examples(), examples=last, seed_value=SEED)
+    return _drawn[last][first:]
+
+
+def claiming(requirement: str) -> list[Invariant]:
+    """The invariants that claim to check a requirement, whatever a profile claims."""
+    return [each for each in all_invariants().values() if requirement in each.requirements]
+
+
+def hunt(fault: Fault, *, clusters: int, shrink: bool = True) -> tuple[Catch, ...]:
+    """Judge a faulty implementation until each requirement that it breaks was reported."""
+    assert fault.make is not None
+    with Session(InProcess(factory=fault.make, trusted=True)) as session:
+        return tuple(_hunt(fault.id, name, session, clusters, shrink) for name in fault.breaks)
+
+
+def _hunt(fault: str, requirement: str, session: Session, clusters: int, shrink: bool) -> Catch:
+    every = claiming(requirement)
+    judging = [each for each in every if missing_operation(each, session.supports) is None]
+    # What a run of `standard` may spend on each.
+    share = alpha(sum(each.kind is Kind.STATISTICAL for each in all_invariants().values()), 20)
+    # Most faults are noticed early, and drawing all inputs takes seconds.
+    for first, last in ((0, min(_FIRST, clusters)), (_FIRST, clusters)):
+        for number, example in enumerate(_inputs(first, last) if first < last else (), start=first + 1):
+            caught = _caught(judging, requirement, session, example, share)
+            if not caught:
+                continue
+            invariant, failure = caught[0]
+            if shrink:
+                failure = Shrinker(session, invariant, share, _SHRINK_SECONDS).shrink(
+                    failure,
+                    strategy=examples(),
+                    seed_value=SEED,
+                    examples=number,
+                    prefix=[hash(each) for each in _inputs(0, last)[:number]],
+                )
+            return Catch(
+                fault=fault,
+                requirement=requirement,
+                invariants=tuple(each.id for each, _ in caught),
+                only=len(every) == 1,
+                inputs=number,
+                services=len(failure.example.cluster.services),
+                pods=len(failure.example.cluster.pods),
+                requests=sum(len(each.requests) for each in failure.example.sessions),
+                selections=len(failure.example.selections),
+            )
+    return Catch(fault, requirement)
+
+
+def _caught(
+    judging: Sequence[Invariant], requirement: str, session: Session, example: Example, share: float
+) -> list[tuple[Invariant, Failure]]:
+    """The invariants that report the requirement on an example."""
+    case = Case(example, session, share)
+    found = []
+    for invariant in judging:
+        failure = judge_case(session, invariant, case)
+        if failure is not None and failure.requirement == requirement:
+            found.append((invariant, failure))
+    return found
