@@ -14,11 +14,13 @@ T = TypeVar("T")
 
 def turn_of(cluster: Cluster) -> int:
     """A number that differs from cluster to cluster and is the same for equal ones."""
-    text = "|".join(
+    services = "|".join(
         f"{service.metadata.name} {service.spec.type} {service.spec.internal_traffic_policy}"
+        f" {service.spec.external_traffic_policy} {len(service.spec.ports)}"
         for service in cluster.services
-    ) + "".join(f"{pod.spec.node_name}{pod.status.phase}" for pod in cluster.pods)
-    return crc32(text.encode())
+    )
+    pods = "".join(f"{pod.spec.node_name}{pod.status.phase}" for pod in cluster.pods)
+    return crc32(f"{services}{pods}".encode())
 
 
 def spread(items: Sequence[T], *, most: int, turn: int) -> tuple[T, ...]:

@@ -13,8 +13,8 @@ from reference.dns.zone import reverse_name
 from reference.objects import CLUSTER_IP_NONE, Cluster, NamespacedName, Pod, Service
 from reference.questions import Query
 
-MOST_QUERIES = 44
-MOST_LOOKUPS = 8
+MOST_QUERIES = 20
+MOST_LOOKUPS = 4
 UNKNOWN = "no-such"
 
 
@@ -33,10 +33,10 @@ def service_name(cluster: Cluster, service: Service) -> str:
     return f"{meta.name}.{meta.namespace}.svc.{cluster.settings.cluster_domain}"
 
 
-def queries(cluster: Cluster, zone: Zone) -> tuple[Query, ...]:
-    """At most `MOST_QUERIES` queries: every Service's names, its endpoints', and near misses."""
+def queries(cluster: Cluster, zone: Zone, *, most: int = MOST_QUERIES) -> tuple[Query, ...]:
+    """At most `most` of the queries: every Service's names, its endpoints', and near misses."""
     found = tuple(dict.fromkeys(_queries(cluster, zone)))
-    return spread(found, most=MOST_QUERIES, turn=turn_of(cluster))
+    return spread(found, most=most, turn=turn_of(cluster))
 
 
 def _queries(cluster: Cluster, zone: Zone) -> Iterator[Query]:
@@ -95,7 +95,7 @@ def lookups(cluster: Cluster) -> tuple[Lookup, ...]:
             same = namespace == who.namespace
             found.append(Lookup(who, forms[0] if same else forms[1]))
             found.append(Lookup(who, forms[(index + len(found)) % len(forms)]))
-    return tuple(dict.fromkeys(found))[:MOST_LOOKUPS]
+    return spread(tuple(dict.fromkeys(found)), most=MOST_LOOKUPS, turn=turn_of(cluster))
 
 
 def pod_name(pod: Pod) -> NamespacedName:

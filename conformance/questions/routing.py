@@ -10,10 +10,10 @@ clusters all combinations are met and equal clusters are asked equal questions.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from zlib import crc32
 
 from attrs import frozen
 
+from conformance.questions import spread, turn_of
 from reference.objects import (
     CLUSTER_IP_NONE,
     SERVICE_NAME_LABEL,
@@ -26,8 +26,8 @@ from reference.objects import (
 )
 from reference.questions import Client, ClientKind, Connection, Flow, HealthCheck
 
-MOST_FLOWS = 60
-FEW_FLOWS = 20
+MOST_FLOWS = 24
+FEW_FLOWS = 12
 """With no more combinations of clients and frontends than these, all are asked for."""
 OUTSIDE = ("203.0.113.7", "198.51.100.9")
 """Addresses outside the cluster; generated source ranges hold the first, the second, or neither."""
@@ -121,39 +121,21 @@ def direct_frontends(service: Service) -> list[tuple[str, ServicePort]]:
     return [(ip, port) for ip in addresses if ip != CLUSTER_IP_NONE for port in service.spec.ports]
 
 
-def turn_of(cluster: Cluster) -> int:
-    """A number that differs from cluster to cluster and is the same for equal ones."""
-    services = "|".join(
-        f"{service.metadata.name} {service.spec.type} {service.spec.internal_traffic_policy}"
-        f" {service.spec.external_traffic_policy} {len(service.spec.ports)}"
-        for service in cluster.services
-    )
-    pods = "".join(f"{pod.spec.node_name}{pod.status.phase}" for pod in cluster.pods)
-    return crc32(f"{services}{pods}".encode())
-
-
-def flows(cluster: Cluster) -> tuple[Flow, ...]:
-    """At most `MOST_FLOWS` flows to every frontend, and to what is nearly one."""
+def flows(cluster: Cluster, *, most: int = MOST_FLOWS) -> tuple[Flow, ...]:
+    """At most `most` of the flows to every frontend, and to what is nearly one."""
     clients = clients_of(cluster)
     if clients is None:
         return ()
-    found: dict[tuple[int, str, int, str], Flow] = {}
-    for client, ip, number, protocol in _flows(cluster, clients):
-        key = (id(client), ip, number, protocol)
-        if key not in found:
-            found[key] = Flow(client, ip, number, protocol)
-    every = list(found.values())
-    if len(every) > MOST_FLOWS:
-        step = len(every) / MOST_FLOWS
-        every = [every[int(index * step)] for index in range(MOST_FLOWS)]
-    return tuple(every)
+    turn = turn_of(cluster)
+    # Told apart by the client's identity, as hashing clients that are not asked is dear.
+    found = {(id(asked[0]), *asked[1:]): asked for asked in _flows(cluster, clients, turn)}
+    return tuple(Flow(*asked) for asked in spread(list(found.values()), most=most, turn=turn))
 
 
 _Asked = tuple[Client, str, int, str]
 
 
-def _flows(cluster: Cluster, clients: Clients) -> Iterator[_Asked]:
-    turn = turn_of(cluster)
+def _flows(cluster: Cluster, clients: Clients, turn: int) -> Iterator[_Asked]:
     frontends = [direct_frontends(service) for service in cluster.services]
     count = sum(map(len, frontends))
     everyone = clients.all if count * len(clients.all) <= FEW_FLOWS else None

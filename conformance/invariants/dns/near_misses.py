@@ -5,22 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.questions import spread, turn_of
 from reference.dns import Zone, reverse_name
 from reference.dns.index import Kind
 from reference.objects import Cluster
 from reference.questions import Query
 
-MOST_NEAR_MISSES = 16
+MOST_NEAR_MISSES = 8
 UNKNOWN_ENDPOINT = "no-such"
 
 
-def near_misses(cluster: Cluster, zone: Zone) -> tuple[Query, ...]:
-    """At most `MOST_NEAR_MISSES` queries, evenly taken from all."""
-    every = list(dict.fromkeys(_near_misses(cluster, zone)))
-    if len(every) <= MOST_NEAR_MISSES:
-        return tuple(every)
-    step = len(every) / MOST_NEAR_MISSES
-    return tuple(every[int(index * step)] for index in range(MOST_NEAR_MISSES))
+def near_misses(cluster: Cluster, zone: Zone, *, most: int = MOST_NEAR_MISSES) -> tuple[Query, ...]:
+    """At most `most` queries, evenly taken from all."""
+    every = tuple(dict.fromkeys(_near_misses(cluster, zone)))
+    return spread(every, most=most, turn=turn_of(cluster))
 
 
 def _near_misses(cluster: Cluster, zone: Zone) -> Iterator[Query]:

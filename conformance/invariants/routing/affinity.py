@@ -14,13 +14,14 @@ from attrs import evolve
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import Served, ask, served, texts
-from conformance.invariants.routing.choice import CONNECT, MOST_FLOWS, choosable, picked
+from conformance.invariants.routing.choice import CONNECT, MOST_FLOWS, choosable, is_choice, picked
 from conformance.invariants.routing.related import change_endpoints, change_specs
 from conformance.observe import probes_needed
-from conformance.questions.routing import burst
+from conformance.questions.routing import burst, direct_frontends, internal_ip
 from reference.objects import ClientIPConfig, Endpoint, ServiceSpec, SessionAffinityConfig
 from reference.questions import Backend, Client, ClientKind, Connection, Flow, Observation, Outcome
 from reference.routing import Destination
+from reference.routing.addresses import family_of
 from reference.routing.affinity import timeout
 
 _BURST = 8
@@ -275,12 +276,12 @@ def shared(case: Case) -> None:
 
 def _same_record(case: Case, item: Served) -> list[Served]:
     """Flows of the same client for the same service port at the same node, to any of its addresses."""
-    known = {other.flow.ip: other for other in served(case) if other.match.service is item.match.service}
-    flows = []
-    for other in known.values():
-        direct = other.destination is not Destination.NODE_PORT
-        number = item.match.port.port if direct else item.match.port.node_port
-        flows.append(Flow(item.flow.client, other.flow.ip, number, item.flow.protocol))
+    port, client = item.match.port, item.flow.client
+    addresses = [(ip, port.port) for ip, own in direct_frontends(item.match.service) if own is port]
+    if port.node_port:
+        addresses += [(ip, port.node_port) for ip in map(internal_ip, case.cluster.nodes) if ip is not None]
+    family = family_of(item.flow.ip)
+    flows = [Flow(client, ip, number, port.protocol) for ip, number in addresses if family_of(ip) == family]
     return [
         other
         for other in ask(case, flows)
@@ -374,21 +375,33 @@ def each_node(case: Case) -> None:
     for item in _affine(case):
         if item.place.is_inside or item.destination is not Destination.NODE_PORT:
             continue
-        for other in _affine(case):
-            if (
-                other.match.port is item.match.port
-                and not other.place.is_inside
-                and other.destination is Destination.NODE_PORT
-                and other.place.node.name != item.place.node.name
-                and len(_addresses(other)) > 1
-                and _addresses(other) == _addresses(item)
-            ):
+        for other in _at_other_nodes(case, item):
+            if len(_addresses(other)) > 1 and _addresses(other) == _addresses(item):
                 count = _pairs_needed(len(_addresses(item)), case.alpha)
                 first = _from_outside(item.flow, count)
                 second = _from_outside(other.flow, count)
                 question = f"connections of {count} clients, also through {other.flow.ip}: {item.text}"
                 _independent(case, first, second, "AFF-006", question)
                 return
+
+
+def _at_other_nodes(case: Case, item: Served) -> list[Served]:
+    """The flow of a client outside to a node port, as it comes in through the other nodes."""
+    flow = item.flow
+    flows = [
+        evolve(flow, client=evolve(flow.client, node=node.metadata.name), ip=ip)
+        for node in case.cluster.nodes
+        if node.metadata.name != flow.client.node
+        and (ip := internal_ip(node)) is not None
+        and family_of(ip) == family_of(flow.ip)
+    ]
+    return [
+        other
+        for other in ask(case, flows)
+        if isinstance(other, Served)
+        and other.match.port is item.match.port
+        and is_choice(other, affinity=True)
+    ]
 
 
 def _from_outside(flow: Flow, count: int) -> list[Flow]:

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from conformance.invariants.base import Case
 from conformance.invariants.routing.allowed import Allowed, Situation, allowed, situation
+from conformance.model import model_of
 from conformance.observe import decisions
 from conformance.questions.routing import flows
-from reference import routing
 from reference.questions import Backend, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
 from reference.routing.addresses import family_of
@@ -114,7 +114,7 @@ def shown(decision: Decision) -> str:
 
 def table(case: Case) -> RoutingTable:
     """The compiled table of the case's cluster."""
-    return case.memo("routing table", lambda: routing.compile(case.cluster))
+    return model_of(case.cluster).routing
 
 
 def asked(case: Case) -> tuple[Asked, ...]:

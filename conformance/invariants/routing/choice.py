@@ -14,23 +14,27 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import Served, is_affine, served, texts
 from conformance.observe import probes_needed
-from conformance.questions.routing import burst, turn_of
+from conformance.questions import turn_of
+from conformance.questions.routing import burst
 from reference.questions import Flow, Observation, Outcome
 
 CONNECT = ("connect",)
 MOST_FLOWS = 2
 
 
-def choosable(case: Case, *, affinity: bool) -> list[Served]:
-    """Flows that every implementation forwards and of which there is a choice, in turns."""
-    found = [
-        item
-        for item in served(case)
-        if item.allowed is not None
+def is_choice(item: Served, *, affinity: bool) -> bool:
+    """Whether every implementation forwards the flow, to one out of several."""
+    return (
+        item.allowed is not None
         and not item.allowed.refused
         and item.allowed.least > 1
         and is_affine(item.place) is affinity
-    ]
+    )
+
+
+def choosable(case: Case, *, affinity: bool) -> list[Served]:
+    """Flows that every implementation forwards and of which there is a choice, in turns."""
+    found = [item for item in served(case) if is_choice(item, affinity=affinity)]
     start = turn_of(case.cluster) % len(found) if found else 0
     return found[start:] + found[:start]
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from conformance.invariants.base import Case
 from conformance.invariants.routing.asked import Asked, Served, ask, asked, served, shown
 from conformance.observe import decisions
-from conformance.questions.routing import turn_of
+from conformance.questions import turn_of
 from reference.objects import Cluster, Endpoint, EndpointSlice, Service, ServiceSpec
 from reference.questions import Backend, Decision, Outcome
 
