@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from reference.frozenmap import FrozenMap
 from reference.objects import ServiceSpec
@@ -86,10 +86,10 @@ class AffinityState:
             return decision
         backends = frozenset({record.backend})
         replaced = decision.masqueraded
-        return evolve(
-            decision,
-            backends=backends,
-            masqueraded=None if replaced is None else replaced & backends,
+        return Decision(
+            decision.outcome,
+            backends,
+            None if replaced is None else replaced & backends,
             rules=(*decision.rules, "AFF-002"),
         )
 

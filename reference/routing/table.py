@@ -73,6 +73,7 @@ class RoutingTable:
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         self._sets: dict[tuple[str, str, str, str, str], RememberedSets] = {}
         self._kinds: dict[tuple[str, str], ClientKind] = {}
+        self._decisions: dict[Flow, Decision] = {}
         self._knows_pods = {
             family for family in (IPV4, IPV6) if pod_range(cluster.settings, family) is not None
         }
@@ -153,7 +154,13 @@ class RoutingTable:
         return found
 
     def decide(self, flow: Flow) -> Decision:
-        """What happens to the first packet of a flow."""
+        """What happens to the first packet of a flow, worked out once for each flow."""
+        found = self._decisions.get(flow)
+        if found is None:
+            found = self._decisions[flow] = self._decide(flow)
+        return found
+
+    def _decide(self, flow: Flow) -> Decision:
         match = self.match(flow)
         node = None if match is None else self.processing_node(flow)
         if node is None or match is None:

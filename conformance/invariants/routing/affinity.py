@@ -151,10 +151,10 @@ def _is_multipliable(item: Served) -> bool:
 
 def _clients(item: Served, count: int) -> list[Flow]:
     """The same flow from so many pods of the same node."""
-    client = item.flow.client
+    flow, client = item.flow, item.flow.client
     base = client.ip.rpartition(".")[0]
     return [
-        evolve(item.flow, client=Client(client.kind, client.node, f"{base}.{index + 20}"))
+        Flow(Client(client.kind, client.node, f"{base}.{index + 20}"), flow.ip, flow.port, flow.protocol)
         for index in range(count)
     ]
 

@@ -13,8 +13,9 @@ from attrs import evolve, frozen
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, ProxyNode, RoutingTable
 from reference.routing.addresses import family_of, inside
-from reference.routing.candidates import EndpointSets, cluster_set
+from reference.routing.candidates import cluster_set
 from reference.routing.decision import ranges_for
+from reference.routing.table import RememberedSets
 
 
 @frozen
@@ -60,7 +61,7 @@ class Situation:
     """How the proxy of that node takes the client."""
     own: ProxyNode
     """The node of the client."""
-    sets: EndpointSets
+    sets: RememberedSets
 
     @property
     def is_inside(self) -> bool:

@@ -14,7 +14,6 @@ from conformance.observe import decisions
 from conformance.questions.routing import flows
 from reference.questions import Backend, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
-from reference.routing.addresses import family_of
 from reference.routing.affinity import timeout
 from reference.routing.table import NOT_A_SERVICE
 
@@ -150,8 +149,10 @@ def ask(case: Case, questions: Sequence[Flow]) -> tuple[Asked, ...]:
         if match is None:
             known.append((flow, None))
             rights.append(None)
-        elif not compiled.is_contested(flow) and not _is_ambiguous(compiled, match, flow):
+        elif not compiled.is_contested(flow):
             place = situation(compiled, flow, match)
+            if place is not None and place.sets.is_contradictory:
+                continue
             known.append((flow, place))
             rights.append(None if place is None else allowed(place))
     sizes = [_size(place, right) for (_, place), right in zip(known, rights, strict=True)]
@@ -161,10 +162,6 @@ def ask(case: Case, questions: Sequence[Flow]) -> tuple[Asked, ...]:
         _paired(compiled, flow, place, right, got, knows)
         for (flow, place), right, got in zip(known, rights, answers, strict=True)
     )
-
-
-def _is_ambiguous(compiled: RoutingTable, match: Match, flow: Flow) -> bool:
-    return compiled.is_ambiguous(match.service, match.port, family_of(flow.ip))
 
 
 def _size(place: Situation | None, right: Allowed | None) -> int:
@@ -193,7 +190,7 @@ def _paired(
         flow=flow,
         place=place,
         allowed=right,
-        expected=compiled.decide_at(place.node, place.match, flow),
+        expected=compiled.decide(flow),
         got=got,
         complete=knows or not is_affine(place),
         destination=place.match.destination,
