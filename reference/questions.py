@@ -139,12 +139,12 @@ class Outcome(Enum):
 @total_ordering
 @frozen(repr=False)
 class Backend:
-    """An endpoint address and the endpoint's own port, in this order."""
+    """An endpoint address and the endpoint's own port."""
 
     ip: str
     port: int
 
-    # The ordering that attrs would make takes several times as long, and every pick sorts.
+    # By address, then port. The ordering that attrs would make takes several times as long, and every pick sorts.
     def __lt__(self, other: Backend) -> bool:
         return (self.ip, self.port) < (other.ip, other.port)
 

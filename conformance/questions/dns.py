@@ -13,8 +13,8 @@ from reference.dns.zone import reverse_name
 from reference.objects import CLUSTER_IP_NONE, Cluster, NamespacedName, Pod, Service
 from reference.questions import Query
 
-MOST_QUERIES = 20
-MOST_LOOKUPS = 4
+MOST_QUERIES = 32
+MOST_LOOKUPS = 6
 UNKNOWN = "no-such"
 
 

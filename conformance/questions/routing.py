@@ -26,8 +26,8 @@ from reference.objects import (
 )
 from reference.questions import Client, ClientKind, Connection, Flow, HealthCheck
 
-MOST_FLOWS = 24
-FEW_FLOWS = 12
+MOST_FLOWS = 40
+FEW_FLOWS = 16
 """With no more combinations of clients and frontends than these, all are asked for."""
 OUTSIDE = ("203.0.113.7", "198.51.100.9")
 """Addresses outside the cluster; generated source ranges hold the first, the second, or neither."""
