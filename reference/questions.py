@@ -144,7 +144,7 @@ class Backend:
     ip: str
     port: int
 
-    # By address, then port. The ordering that attrs would make takes several times as long, and every pick sorts.
+    # The ordering that attrs would make takes several times as long, and every pick sorts.
     def __lt__(self, other: Backend) -> bool:
         return (self.ip, self.port) < (other.ip, other.port)
 
