@@ -113,6 +113,6 @@ def _caught(
     found = []
     for invariant in judging:
         failure = judge_case(session, invariant, case)
-        if failure is not None and failure.requirement == requirement:
+        if failure is not None and requirement in (failure.requirement, *failure.because):
             found.append((invariant, failure))
     return found
