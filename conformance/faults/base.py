@@ -34,6 +34,8 @@ class Faulty(ReferenceAdapter):
     """
 
     name = "faulty reference"
+    applied: Cluster = Cluster()
+    """The state as it was given; `cluster` is as it is seen."""
 
     def see(self, cluster: Cluster) -> Cluster:
         """The cluster that the implementation takes for the applied one."""

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import evolve
 
-from conformance.faults.base import replaces, unobservable
-from reference.objects import Service, ServicePort
+from conformance.faults.base import replaces, says, unobservable
+from conformance.faults.ports.defaulting import Responses, each_service
+from reference.objects import Cluster, Service, ServicePort
 from reference.ports import allocation, families, pools, server
-from reference.ports.addresses import FAMILIES, IPV4, Address
+from reference.ports.addresses import IPV4, Address
 from reference.ports.allocation import Choose
 from reference.ports.changes import with_spec
 from reference.ports.defaulting import LOAD_BALANCER, NODE_PORT_TYPES, needs_health_check
 from reference.ports.pools import Allocations, Allowed, Pool
+from reference.ports.rejections import Refused, Violation
+from reference.questions import ApiSession
 
 _take_node_port = allocation._take_node_port
 _new_node_ports = allocation._new_node_ports
@@ -26,12 +27,18 @@ _allocate_create = allocation.allocate_create
 _allocate_update = allocation.allocate_update
 _updated_cluster_ips = allocation._updated_cluster_ips
 _release = allocation.release
+_as_read = server._as_read
 _decided = families._decided
-_inferred = families._inferred
+_with_families = families.with_families
 _create = server.Server._create
 _update = server.Server._update
 
 Allocated = tuple[Service, Allocations]
+
+
+def key_of(service: Service) -> tuple[str, str]:
+    """Namespace and name."""
+    return service.metadata.namespace, service.metadata.name
 
 
 # -- what may be taken -----------------------------------------------------------------
@@ -133,15 +140,10 @@ def lower_band_never_given(state: Allocations) -> Allowed:
     )
 
 
-@replaces(allocation, "allowed_dynamic_cluster_ips", "ALLOC-030", "ALLOC-028")
-def lower_band_of_cluster_ips_never_given(state: Allocations, family: str) -> Allowed:
-    """Dynamic cluster IPs end when the upper band is full."""
-    found = pools.allowed_dynamic_cluster_ips(state, family)
-    return Allowed(
-        tuple(band for band in found.bands if band in [pool.upper for pool in found.pools]),
-        found.taken,
-        found.pools,
-    )
+@replaces(pools, "_has_free", "ALLOC-030")
+def last_number_never_given(band: range, taken: frozenset[int]) -> bool:
+    """The last free number of a band is never given out."""
+    return sum(number in band for number in taken) + 1 < len(band)
 
 
 # -- node ports of a new Service -------------------------------------------------------
@@ -211,7 +213,7 @@ def node_ports_of_an_external_name_dropped(service: Service) -> Service:
     return with_spec(service, internal_traffic_policy=None, ports=ports)
 
 
-@replaces(allocation, "_new_node_ports", "ALLOC-009", bugs=("BUG-154",))
+@replaces(allocation, "_new_node_ports", "ALLOC-012", bugs=("BUG-154",))
 def one_node_port_for_one_protocol(service: Service, state: Allocations, choose: Choose) -> Allocated:
     """A number that one entry has is in use for every other, whatever the protocol."""
     ports: list[ServicePort] = []
@@ -235,10 +237,12 @@ def no_health_check_node_port(service: Service) -> bool:
     return False
 
 
-@replaces(allocation, "needs_health_check", "TYPE-012")
-def health_check_of_node_ports(service: Service) -> bool:
-    """A NodePort with policy Local gets a health check node port too."""
-    return service.spec.type in NODE_PORT_TYPES and service.spec.external_traffic_policy == "Local"
+@replaces(server, "_as_read", "TYPE-012")
+def health_check_of_node_ports(service: Service) -> Service:
+    """A NodePort with policy Local shows a health check node port too."""
+    if service.spec.type == "NodePort" and service.spec.external_traffic_policy == "Local":
+        return with_spec(service, health_check_node_port=service.spec.ports[0].node_port)
+    return _as_read(service)
 
 
 @replaces(allocation, "needs_health_check", "ALLOC-024")
@@ -284,43 +288,47 @@ def no_cluster_ip_with_node_ports(service: Service) -> Service:
     return service
 
 
-@replaces(families, "_decided", "ALLOC-036", "ALLOC-039")
-def other_family_first(
-    service: Service, wanted: tuple[str, ...], policy: str, state: Allocations
-) -> tuple[str, ...]:
-    """The families of a Service that names none are listed the other way round."""
-    found = _decided(service, wanted, policy, state)
-    return found if wanted else tuple(reversed(found))
+@replaces(families, "_default_policy", "ALLOC-036")
+def prefer_dual_stack_by_default(service: Service, old: Service | None) -> str:
+    """A Service that gives no policy prefers two families."""
+    return "PreferDualStack"
 
 
-@replaces(families, "_inferred", "ALLOC-038")
-def families_not_inferred(spec: Any, state: Allocations) -> Any:
+@says("ALLOC-038", of=("admit",))
+def families_not_inferred(_: Cluster, session: ApiSession, responses: Responses) -> Responses:
     """The families are not taken from the explicit cluster IPs."""
-    families_of, found = _inferred(spec, state)
-    return (spec.ip_families or (FAMILIES[1],), found) if spec.cluster_ips else (families_of, found)
+    explicit = {key_of(request.service) for request in session.requests if request.service.spec.cluster_ip}
+    return each_service(
+        responses,
+        lambda service: with_spec(service, ip_families=()) if key_of(service) in explicit else service,
+    )
 
 
 @replaces(families, "_decided", "ALLOC-039")
 def prefer_dual_stack_is_required(
     service: Service, wanted: tuple[str, ...], policy: str, state: Allocations
 ) -> tuple[str, ...]:
-    """PreferDualStack yields two families on a cluster of one."""
-    found = _decided(service, wanted, policy, state)
-    return FAMILIES if policy == "PreferDualStack" and len(found) == 1 else found
+    """PreferDualStack is refused on a cluster of one family."""
+    if policy == "PreferDualStack" and len(state.families) < 2:
+        raise Refused.invalid(Violation("spec.ipFamilyPolicy", "Invalid", "ALLOC-039"))
+    return _decided(service, wanted, policy, state)
 
 
-@replaces(families, "_decided", "ALLOC-040")
-def any_family_configured(
+@replaces(families, "_decided", "ALLOC-039", "ALLOC-040")
+def what_the_cluster_lacks_ignored(
     service: Service, wanted: tuple[str, ...], policy: str, state: Allocations
 ) -> tuple[str, ...]:
-    """A family that the cluster does not have is granted."""
-    return wanted or _decided(service, wanted, policy, state)
+    """Families that the cluster does not have are left out instead of refused."""
+    return tuple(family for family in wanted if family in state.families) or state.families[:1]
 
 
-@replaces(families, "_default_policy", "ALLOC-041")
-def prefer_dual_stack_by_default(service: Service, old: Service | None) -> str:
-    """A Service that gives no policy prefers two families."""
-    return "PreferDualStack"
+@replaces(allocation, "with_families", "ALLOC-041")
+def second_family_dropped(service: Service, state: Allocations, *, old: Service | None) -> Service:
+    """Of two families without a policy the first is taken."""
+    spec = service.spec
+    if len(spec.ip_families) > 1 and spec.ip_family_policy is None:
+        service = with_spec(service, ip_families=spec.ip_families[:1])
+    return _with_families(service, state, old=old)
 
 
 # -- giving back -----------------------------------------------------------------------
@@ -338,7 +346,7 @@ def deleting_keeps_the_cluster_ip(service: Service, state: Allocations) -> Alloc
     return evolve(_release(service, state), cluster_ips=state.cluster_ips)
 
 
-@replaces(server, "allocate_update", "ALLOC-016", "ALLOC-020", "ALLOC-035", bugs=("BUG-158",))
+@replaces(server, "allocate_update", "ALLOC-016", "ALLOC-020", bugs=("BUG-158",))
 def updates_release_nothing(old: Service, new: Service, state: Allocations, choose: Choose) -> Allocated:
     """Numbers are released when the Service is deleted only, not when an entry or the type changes."""
     service, after = _allocate_update(old, new, state, choose)

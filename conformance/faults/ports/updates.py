@@ -41,7 +41,7 @@ def health_check_node_port_not_kept(old: Service, new: Service) -> Service:
     return with_spec(kept, health_check_node_port=new.spec.health_check_node_port)
 
 
-@replaces(server, "with_kept_values", "ALLOC-034", "TYPE-013")
+@replaces(server, "with_kept_values", "ALLOC-033")
 def cluster_ip_not_kept(old: Service, new: Service) -> Service:
     """An update has to send the cluster IP again."""
     kept = with_kept_values(old, new)
@@ -119,7 +119,7 @@ def node_ports_given_up_with_allocation(
     return _updated_node_ports(old, service, state, choose)
 
 
-@replaces(allocation, "_updated_cluster_ips", "TYPE-015")
+@replaces(allocation, "_updated_cluster_ips", "ALLOC-035")
 def no_cluster_ip_after_an_external_name(
     old: Service, new: Service, state: Allocations, choose: Choose
 ) -> tuple[Service, Allocations, frozenset[object]]:
@@ -130,10 +130,18 @@ def no_cluster_ip_after_an_external_name(
     return service, after, frozenset(free)
 
 
+@replaces(server, "_as_read", "TYPE-015")
+def families_after_an_external_name(service: Service) -> Service:
+    """A Service that had been an ExternalName shows no family policy."""
+    if service.spec.external_name and service.spec.type != "ExternalName":
+        return with_spec(service, ip_family_policy=None)
+    return server_read(service)
+
+
 # -- what is cleared -------------------------------------------------------------------
 
 
-@replaces(server, "without_type_dependent_fields", "TYPE-013")
+@replaces(server, "without_type_dependent_fields", "TYPE-018", "TYPE-020", "TYPE-021")
 def nothing_cleared(old: Service, new: Service) -> Service:
     """Nothing is cleared when the type changes."""
     return new

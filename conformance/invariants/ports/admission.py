@@ -10,7 +10,7 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports import topics
 from conformance.invariants.ports.timeline import Step, responses, show_response, steps
-from conformance.invariants.ports.unfounded import unfounded_update
+from conformance.invariants.ports.unfounded import ROWS_OF_UPDATES, unfounded_update
 from reference.ports.defaulting import LOAD_BALANCER
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, NOT_FOUND
 from reference.questions import Verb
@@ -312,11 +312,10 @@ def _row_of_update(step: Step) -> str:
     "ports.update-admission",
     kind=Kind.AGREEMENT,
     requirements=(
+        *ROWS_OF_UPDATES,
         "ALLOC-034",
-        "TYPE-013",
         "TYPE-022",
         "TYPE-023",
-        "TYPE-024",
         "VAL-056",
         "VAL-062",
         "VAL-067",

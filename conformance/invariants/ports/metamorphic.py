@@ -29,11 +29,18 @@ _NAMESPACES = {"default": "shop", "shop": "default"}
 def refused_can_be_left_out(case: Case) -> None:
     """A session without one of its refused requests is answered in the same way."""
     for session, pinned in pinned_sessions(case):
-        refused = next((index for index, item in enumerate(pinned[:-1]) if not item.granted), None)
+        refused = _refused_one(pinned[:-1])
         if refused is not None:
             rest = [(item.request, item) for index, item in enumerate(pinned) if index != refused]
             row = _row_of_refusal(pinned[refused])
             judge(case, row, session, rest, related="without a refused request", classes=("left out",))
+
+
+def _refused_one(pinned: list[Pinned]) -> int | None:
+    """A refused update rather than a refused creation: there is more that it could leave behind."""
+    refused = [index for index, item in enumerate(pinned) if not item.granted]
+    updates = [index for index in refused if pinned[index].request.verb is Verb.UPDATE]
+    return next(iter(updates or refused), None)
 
 
 def _row_of_refusal(item: Pinned) -> str:

@@ -294,7 +294,7 @@ def _row_of_release(
 @invariant(
     "ports.pools-are-used-up-before-they-are-full",
     kind=Kind.STATED,
-    requirements=("ALLOC-008", "ALLOC-010", "ALLOC-028", "ALLOC-030"),
+    requirements=("ALLOC-008", "ALLOC-010", "ALLOC-030"),
     asks=("admit",),
     classes=("full",),
 )
@@ -317,7 +317,7 @@ def pools_are_used_up(case: Case) -> None:
         ips = {ip for other in moment.before.values() for ip in _cluster_ips(other)}
         sizes = [_network(text).num_addresses - 2 for text in moment.session.settings.service_cidrs]
         if last - first + 1 - len(ports) >= needed and min(sizes) > len(ips):
-            row, bands = ("ALLOC-010", "ALLOC-008") if needed else ("ALLOC-030", "ALLOC-028")
+            row = "ALLOC-010" if needed else "ALLOC-030"
             case.fail(
                 row,
                 question=str(moment),
@@ -326,5 +326,5 @@ def pools_are_used_up(case: Case) -> None:
                     f"of the cluster IPs only {sorted(ips)}"
                 ),
                 got=show_response(moment.response),
-                because=(row, bands),
+                because=(row, "ALLOC-008") if needed else (row,),
             )

@@ -364,7 +364,8 @@ def cluster_ips_after_an_update(case: Case) -> None:
         elif expected.spec.type == EXTERNAL_NAME != old.spec.type:
             kind, rule = "to ExternalName", "TYPE-014"
         case.judged(kind)
-        compare(case, step, expected, got, _addresses(rule, rule, rule, rule))
+        address = "ALLOC-035" if rule == "TYPE-015" else rule
+        compare(case, step, expected, got, _addresses(address, rule, rule, rule))
 
 
 @invariant(

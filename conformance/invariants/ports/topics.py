@@ -97,11 +97,12 @@ NODE_PORTS = Topic(
         "VAL-020",
         "ALLOC-009",
         "ALLOC-010",
+        "ALLOC-012",
         "ALLOC-013",
         "ALLOC-022",
         "ALLOC-030",
     ),
-    without_causes=("VAL-018", "VAL-020", "ALLOC-010", "ALLOC-013", "ALLOC-022", "ALLOC-030"),
+    without_causes=("VAL-018", "VAL-020", "ALLOC-010", "ALLOC-012", "ALLOC-013", "ALLOC-022", "ALLOC-030"),
 )
 _BY_RULE = {
     rule: topic

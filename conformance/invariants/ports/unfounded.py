@@ -31,6 +31,11 @@ def _has_numbers_that_repeat(service: Service) -> bool:
     return len(set(numbers)) < len(numbers)
 
 
+def _asks_for_several_numbers(service: Service) -> bool:
+    asked = {port.node_port for port in service.spec.ports if port.node_port}
+    return _has_numbers_that_repeat(service) and len(asked) > 1
+
+
 def _always(_: Service) -> bool:
     return True
 
@@ -39,7 +44,8 @@ _Rule = tuple[str, str, Callable[[Service], bool]]
 
 _OF_PORTS: tuple[_Rule, ...] = (
     ("nodePort", "VAL-020", _is_external_name),
-    ("nodePort", "ALLOC-013", _has_numbers_that_repeat),
+    ("nodePort", "ALLOC-013", _asks_for_several_numbers),
+    ("nodePort", "ALLOC-012", _has_numbers_that_repeat),
     ("nodePort", "ALLOC-009", _always),
     ("", "PORT-022", _is_external_name),
     ("ports", "PORT-020", _is_headless),
@@ -79,15 +85,21 @@ _OF_FIELDS: tuple[_Rule, ...] = (
 )
 """The start of a path, the requirement, and for which Services; first match."""
 
-_ALWAYS_MUTABLE = (
-    "spec.selector",
-    "spec.sessionAffinity",
-    "spec.internalTrafficPolicy",
-    "spec.trafficDistribution",
-    "spec.externalIPs",
-    "spec.publishNotReadyAddresses",
-    "spec.ports",
+_OF_UPDATES: tuple[tuple[str, str], ...] = (
+    ("spec.clusterIP", "ALLOC-033"),
+    ("spec.healthCheckNodePort", "ALLOC-023"),
+    ("spec.loadBalancerClass", "TYPE-018"),
+    ("spec.allocateLoadBalancerNodePorts", "TYPE-018"),
+    ("spec.externalTrafficPolicy", "TYPE-021"),
+    ("spec.selector", "TYPE-024"),
+    ("spec.sessionAffinity", "TYPE-024"),
+    ("spec.internalTrafficPolicy", "TYPE-024"),
+    ("spec.trafficDistribution", "TYPE-024"),
+    ("spec.externalIPs", "TYPE-024"),
+    ("spec.publishNotReadyAddresses", "TYPE-024"),
 )
+"""The start of a path, and the row that says why an update is not refused there."""
+ROWS_OF_UPDATES = tuple(dict.fromkeys((*(row for _, row in _OF_UPDATES), "TYPE-013", "TYPE-020")))
 
 
 def unfounded(service: Service, causes: tuple[Cause, ...]) -> str | None:
@@ -103,6 +115,11 @@ def unfounded(service: Service, causes: tuple[Cause, ...]) -> str | None:
 
 
 def unfounded_update(causes: tuple[Cause, ...]) -> str:
-    """The requirement that is broken by refusing an update for these causes (TYPE-013, TYPE-024)."""
-    mutable = any(cause.field.startswith(_ALWAYS_MUTABLE) for cause in causes)
-    return "TYPE-024" if mutable else "TYPE-013"
+    """The requirement that is broken by refusing an update for these causes."""
+    for cause in causes:
+        if cause.field.endswith(".nodePort"):
+            return "TYPE-020"
+        for path, row in _OF_UPDATES:
+            if cause.field.startswith(path):
+                return row
+    return "TYPE-013"
