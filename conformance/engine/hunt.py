@@ -53,7 +53,7 @@ class Catch:
 _drawn: dict[int, tuple[Example, ...]] = {}
 
 
-def _inputs(first: int, last: int) -> Sequence[Example]:
+def inputs(first: int, last: int) -> Sequence[Example]:
     """The generated inputs after the first `first`, up to number `last`: the same in every process."""
     if last not in _drawn:
         _drawn[last] = drawn(examples(), examples=last, seed_value=SEED)
@@ -79,7 +79,7 @@ def _hunt(fault: str, requirement: str, session: Session, clusters: int, shrink:
     share = alpha(sum(each.kind is Kind.STATISTICAL for each in all_invariants().values()), 20)
     # Most faults are noticed early, and drawing all inputs takes seconds.
     for first, last in ((0, min(_FIRST, clusters)), (_FIRST, clusters)):
-        for number, example in enumerate(_inputs(first, last) if first < last else (), start=first + 1):
+        for number, example in enumerate(inputs(first, last) if first < last else (), start=first + 1):
             caught = _caught(judging, requirement, session, example, share)
             if not caught:
                 continue
@@ -90,7 +90,7 @@ def _hunt(fault: str, requirement: str, session: Session, clusters: int, shrink:
                     strategy=examples(),
                     seed_value=SEED,
                     examples=number,
-                    prefix=[hash(each) for each in _inputs(0, last)[:number]],
+                    prefix=[hash(each) for each in inputs(0, last)[:number]],
                 )
             return Catch(
                 fault=fault,
