@@ -14,6 +14,7 @@ from conformance.invariants.routing import (
     sources,
     stated,
     transitions,
+    ways,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "sources",
     "stated",
     "transitions",
+    "ways",
 ]

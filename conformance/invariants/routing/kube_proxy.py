@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Served, served, shown
+from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
+from reference.objects import SERVICE_NAME_LABEL
 from reference.questions import ClientKind, Outcome
-from reference.routing import Destination
+from reference.routing import Candidate, Destination, ProxyNode
 
 
 def _differs_by_mode(item: Served) -> bool:
@@ -34,8 +35,8 @@ def _differs_by_mode(item: Served) -> bool:
     )
 
 
-def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], requirement: str) -> None:
-    """Each answer is the very one of the model; the row is the one of `rows` that decided."""
+def _judge(case: Case, wanted: Callable[[Served], bool], row: Callable[[Case, Served], str]) -> None:
+    """Each answer is the very one of the model."""
     for item in served(case):
         if not wanted(item) or _differs_by_mode(item):
             continue
@@ -47,7 +48,7 @@ def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], r
         )
         if not same:
             case.fail(
-                next((rule for rule in item.expected.rules if rule in rows), requirement),
+                row(case, item),
                 question=item.text,
                 expected=shown(item.expected),
                 got=shown(item.got),
@@ -55,11 +56,12 @@ def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], r
             )
 
 
-def _judge_rows(case: Case, wanted: Callable[[Served], bool], *rows: str) -> None:
-    _judge(case, wanted, frozenset(rows), rows[0])
+def _decider(item: Served, rows: Sequence[str]) -> str:
+    """The one of `rows` that decided, else the first."""
+    return next((rule for rule in item.expected.rules if rule in rows), rows[0])
 
 
-_REFUSALS = ("NOEP-003", "NOEP-001", "NOEP-002", "NOEP-006", "NOEP-008", "ITP-005", "TERM-007")
+_REFUSALS = ("NOEP-003", "NOEP-001", "NOEP-002", "ITP-005", "NOEP-006", "NOEP-008")
 
 
 @invariant(
@@ -74,11 +76,27 @@ def no_endpoints(case: Case) -> None:
     """Every client is refused, not dropped, at every address of a Service that has no usable endpoint
     anywhere, whatever its policies and whether or not it has a slice.
     """
-    _judge_rows(
+    _judge(
         case,
         lambda item: not item.place.sets.has_any and "LB-006" not in item.expected.rules,
-        *_REFUSALS,
+        _refusal,
     )
+
+
+def _refusal(case: Case, item: Served) -> str:
+    """The row by which a packet is refused: what the implementation takes for an endpoint, or the client."""
+    service = item.match.service
+    meta = service.metadata
+    if item.got.outcome is Outcome.NOT_A_SERVICE and not any(
+        piece.metadata.namespace == meta.namespace
+        and piece.metadata.labels.get(SERVICE_NAME_LABEL) == meta.name
+        for piece in case.cluster.endpoint_slices
+    ):
+        return "NOEP-008"
+    others = (table(case).sets(service, port) for port in service.spec.ports if port is not item.match.port)
+    if item.got.outcome is Outcome.DROP and any(sets.has_any for sets in others):
+        return "NOEP-006"
+    return _decider(item, _REFUSALS)
 
 
 _DROPS = ("NOEP-005", "ITP-004", "ETP-007", "TERM-007")
@@ -96,7 +114,15 @@ def no_local_endpoints(case: Case) -> None:
     """A packet that only local endpoints may serve is dropped, not refused, on a node that has none
     while there are usable ones elsewhere.
     """
-    _judge_rows(case, lambda item: "NOEP-005" in item.expected.rules, *_DROPS)
+    _judge(case, lambda item: "NOEP-005" in item.expected.rules, lambda _, item: _drop(item))
+
+
+def _drop(item: Served) -> str:
+    """The row by which a packet is dropped, not forwarded nor refused."""
+    if item.got.outcome is Outcome.FORWARD:
+        return _decider(item, ("ITP-004", "ETP-007"))
+    ready = any(endpoint.ready for endpoint in item.place.sets.endpoints)
+    return "NOEP-005" if ready else "TERM-007"
 
 
 _POLICIES = ("ITP-006", "ETP-011", "ETP-012", "ETP-015", "ETP-017", "TERM-004", "LB-001", "LB-005", "EXT-002")
@@ -122,12 +148,32 @@ def external_policies(case: Case) -> None:
             and "TOPO-004" not in item.expected.rules
         )
 
-    _judge_rows(case, wanted, *_POLICIES)
+    _judge(case, wanted, lambda _, item: _policy(item))
+
+
+def _policy(item: Served) -> str:
+    """The row that an answer breaks at an address that is meant for the outside."""
+    spec = item.match.service.spec
+    sets, node = item.place.sets, item.place.node
+    by_internal = spec.internal_traffic_policy == "Local" and item.got.backends == sets.local(node).backends
+    if item.got.outcome is Outcome.NOT_A_SERVICE and item.destination is Destination.LOAD_BALANCER_IP:
+        return "LB-005" if item.place.is_inside else "LB-001"
+    short = item.policy == "Local" and "ETP-005" not in item.expected.rules
+    if short and by_internal:
+        return "ETP-015"
+    if short and "TERM-002" in item.expected.rules:
+        return "ETP-017"
+    if by_internal and item.policy == "Cluster":
+        return "ITP-006"
+    if "TERM-003" in item.expected.rules and any(endpoint.ready for endpoint in sets.endpoints):
+        return "TERM-004"
+    if item.destination is Destination.EXTERNAL_IP:
+        return "EXT-002"
+    return _decider(item, ("LB-001", "ETP-011", "ETP-012"))
 
 
 _HINTS = (
     "TOPO-004",
-    "TOPO-001",
     "TOPO-002",
     "TOPO-003",
     "TOPO-005",
@@ -156,7 +202,60 @@ def hints(case: Case) -> None:
             endpoint.zone_hints or endpoint.node_hints for endpoint in item.place.sets.endpoints
         )
 
-    _judge_rows(case, wanted, *_HINTS)
+    _judge(case, wanted, _hint)
+
+
+def _hint(case: Case, item: Served) -> str:
+    """The row that tells best what hints mean here."""
+    every, node = item.place.sets.endpoints, item.place.node
+    ready = [endpoint for endpoint in every if endpoint.ready]
+    if not ready:
+        return "TERM-008"
+    if _differs_by_port(case, item):
+        return "TOPO-014"
+    if "TOPO-004" in item.expected.rules:
+        return _heeded(item, ready)
+    if not node.zone:
+        return "TOPO-006"
+    here = [endpoint for endpoint in every if _is_for(endpoint, node)]
+    if here and not any(endpoint.ready for endpoint in here):
+        return "TOPO-008"
+    return "TOPO-003" if here else "TOPO-002"
+
+
+def _heeded(item: Served, ready: Sequence[Candidate]) -> str:
+    """The row by which hints leave a part of the endpoints."""
+    node = item.place.node
+    missing = item.expected.backends - item.got.backends
+    several = {endpoint.backend for endpoint in ready if len(endpoint.zone_hints) > 1}
+    by_zone = frozenset(endpoint.backend for endpoint in ready if node.zone in endpoint.zone_hints)
+    by_node = all(endpoint.node_hints for endpoint in ready)
+    if by_node and item.got.backends == by_zone:
+        return "TOPO-002"
+    if missing and missing <= several and not item.expected.backends - missing & several:
+        return "TOPO-005"
+    if any(not endpoint.ready and not _hints(endpoint) for endpoint in item.place.sets.endpoints):
+        return "TOPO-008"
+    return "TOPO-004"
+
+
+def _hints(endpoint: Candidate) -> tuple[str, ...]:
+    return (*endpoint.zone_hints, *endpoint.node_hints)
+
+
+def _is_for(endpoint: Candidate, node: ProxyNode) -> bool:
+    return node.zone in endpoint.zone_hints or node.name in endpoint.node_hints
+
+
+def _differs_by_port(case: Case, item: Served) -> bool:
+    """Whether hints count at another port of the Service and not at this one, or the reverse."""
+    service = item.match.service
+    ports = [port for port in service.spec.ports if port is not item.match.port]
+    heeded = "TOPO-004" in item.expected.rules
+    return any(
+        sets.has_any and ("TOPO-004" in sets.cluster(item.place.node).rules) != heeded
+        for sets in (table(case).sets(service, port) for port in ports)
+    )
 
 
 @invariant(
@@ -171,11 +270,10 @@ def cluster_ip_from_outside(case: Case) -> None:
     """A client outside whose packets for a cluster IP are routed to a node is served there, by the
     internal policy.
     """
-    _judge_rows(
+    _judge(
         case,
         lambda item: item.destination is Destination.CLUSTER_IP and not item.place.is_inside,
-        "RT-018",
-        "ITP-002",
+        lambda _, item: "ITP-002" if item.policy == "Local" else "RT-018",
     )
 
 

@@ -67,7 +67,17 @@ def is_local(item: Asked) -> bool:
 )
 def external_policy(case: Case) -> None:
     """Turning external policies from Cluster to Local and back changes nothing at a cluster IP."""
-    unchanged(case, change_specs(case.cluster, flip_external), "ETP-002", only=is_internal)
+    changed = change_specs(case.cluster, flip_external)
+    unchanged(case, changed, lambda item: _both(item, "ETP-002"), only=is_internal)
+
+
+def _both(item: Asked, requirement: str) -> str:
+    """The row that says so, or where the other policy is Local that each of them is for itself."""
+    assert isinstance(item, Served)
+    spec = item.match.service.spec
+    internal = item.destination is Destination.CLUSTER_IP
+    own = spec.internal_traffic_policy if internal else spec.external_traffic_policy
+    return "ITP-009" if own == "Local" else requirement
 
 
 @invariant(
@@ -85,7 +95,7 @@ def internal_policy_outside(case: Case) -> None:
     unchanged(
         case,
         change_specs(case.cluster, flip_internal),
-        "ITP-002",
+        lambda item: _both(item, "ITP-002"),
         only=lambda item: is_external(item) and item.flow.client.kind is ClientKind.EXTERNAL,
     )
 
@@ -93,7 +103,7 @@ def internal_policy_outside(case: Case) -> None:
 @invariant(
     "routing.internal-policy-does-not-touch-other-addresses",
     kind=Kind.METAMORPHIC,
-    requirements=("ITP-002", "ITP-006"),
+    requirements=("ITP-006",),
     asks=ROUTE,
     level=Level.KUBE_PROXY,
     classes=_CLASSES,
@@ -116,13 +126,15 @@ def internal_policy(case: Case) -> None:
 def hints(case: Case) -> None:
     """Taking all topology hints away changes nothing for clients that a policy Local binds to a node."""
     unhinted = change_endpoints(case.cluster, lambda endpoint: evolve(endpoint, hints=None))
-    unchanged(case, unhinted, "ITP-008", only=is_local)
+    unchanged(
+        case, unhinted, lambda item: "ITP-008" if is_internal(item) else "TOPO-009", only=is_local
+    )
 
 
 @invariant(
     "routing.a-remote-endpoint-does-not-matter-under-policy-local",
     kind=Kind.METAMORPHIC,
-    requirements=("ITP-003", "ETP-005", "RT-019"),
+    requirements=("ITP-003", "ETP-005"),
     asks=ROUTE,
     classes=_CLASSES,
 )
@@ -137,7 +149,12 @@ def remote(case: Case) -> None:
             return item
         return evolve(item, endpoints=(*item.endpoints, far))
 
-    unchanged(case, change_slices(case.cluster, more), "RT-019", only=is_local)
+    unchanged(
+        case,
+        change_slices(case.cluster, more),
+        lambda item: "ITP-003" if is_internal(item) else "ETP-005",
+        only=is_local,
+    )
 
 
 @invariant(
