@@ -54,7 +54,9 @@ def available(case: Case) -> None:
         by_node = not claim.internal and item.flow.port == claim.port.node_port
         case.judged("cluster IP" if claim.internal else "node port" if by_node else "other address")
         if item.got.outcome is not Outcome.FORWARD:
-            case.fail(_row(claim, by_node=by_node), question=item.text, expected="forward", got=shown(item.got))
+            case.fail(
+                _row(claim, by_node=by_node), question=item.text, expected="forward", got=shown(item.got)
+            )
 
 
 def _row(claim: Claim, *, by_node: bool) -> str:

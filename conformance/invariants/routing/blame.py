@@ -159,7 +159,9 @@ def by_address(item: Served, default: str) -> str:
     if item.destination is Destination.NODE_PORT:
         if spec.type == "LoadBalancer":
             return "NP-012"
-        if any(backend.ip == item.flow.ip and backend.port == item.flow.port for backend in item.got.backends):
+        if any(
+            backend.ip == item.flow.ip and backend.port == item.flow.port for backend in item.got.backends
+        ):
             return "NP-002"
         return "ETP-003" if forwarded else "NP-001"
     if item.destination is Destination.EXTERNAL_IP:

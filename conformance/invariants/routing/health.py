@@ -132,7 +132,9 @@ def _count_row(
         and endpoint.conditions.terminating
         for endpoint in _listed(case, service)
     )
-    return "HC-005" if published and (got.local_endpoints or 0) < (expected.local_endpoints or 0) else "HC-004"
+    return (
+        "HC-005" if published and (got.local_endpoints or 0) < (expected.local_endpoints or 0) else "HC-004"
+    )
 
 
 @invariant(

@@ -126,9 +126,7 @@ def internal_policy(case: Case) -> None:
 def hints(case: Case) -> None:
     """Taking all topology hints away changes nothing for clients that a policy Local binds to a node."""
     unhinted = change_endpoints(case.cluster, lambda endpoint: evolve(endpoint, hints=None))
-    unchanged(
-        case, unhinted, lambda item: "ITP-008" if is_internal(item) else "TOPO-009", only=is_local
-    )
+    unchanged(case, unhinted, lambda item: "ITP-008" if is_internal(item) else "TOPO-009", only=is_local)
 
 
 @invariant(

@@ -10,7 +10,6 @@ from conformance.invariants.routing.blame import stranger_row
 from conformance.invariants.routing.claims import claims, forwarded
 from reference.questions import ClientKind
 
-
 _LISTED = ("RT-001", "RT-002", "RT-003", "RT-004")
 
 

@@ -176,7 +176,9 @@ def retyped(case: Case) -> None:
     items = of_service(case, service)
     outer = [item for item in items if item.destination is not Destination.CLUSTER_IP]
     related = in_state(case, _replaced(case.cluster, service, plain))
-    gone(case, related, outer, lambda item: _freed(item, "SYNC-11"), "the Service became one of type ClusterIP")
+    gone(
+        case, related, outer, lambda item: _freed(item, "SYNC-11"), "the Service became one of type ClusterIP"
+    )
     _others_unchanged(case, related, outer, "SYNC-11")
 
 

@@ -197,7 +197,8 @@ def _other_ports(cluster: Cluster) -> Cluster:
     return change_slices(
         cluster,
         lambda item: evolve(
-            item, ports=tuple(evolve(port, port=port.port + 1 if port.port else port.port) for port in item.ports)
+            item,
+            ports=tuple(evolve(port, port=port.port + 1 if port.port else port.port) for port in item.ports),
         ),
     )
 
@@ -230,7 +231,9 @@ def _other_external_ips(cluster: Cluster) -> Cluster:
     """External IPs that were others."""
 
     def other(spec: ServiceSpec) -> ServiceSpec:
-        return evolve(spec, external_ips=tuple(f"198.18.9.{ip.rpartition('.')[2]}" for ip in spec.external_ips))
+        return evolve(
+            spec, external_ips=tuple(f"198.18.9.{ip.rpartition('.')[2]}" for ip in spec.external_ips)
+        )
 
     return change_specs(cluster, other)
 
