@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from conformance.faults.base import behaves
-from conformance.faults.routing.making import Proxy
+from conformance.faults.routing.making import Proxy, with_services
 from conformance.model import Model
-from reference.objects import Cluster
+from reference.objects import Cluster, Service
 from reference.questions import Backend, ClientKind, Connection, Decision, Observation
 from reference.routing import AffinityState, RoutingTable
 from reference.routing.affinity import Key, Record, key_of
@@ -225,15 +225,13 @@ class NeverSwitchedOff(Proxy):
             if item.spec.session_affinity == "ClientIP"
         }
         self.apply(cluster)
-        services = []
-        for item in cluster.services:
+
+        def stays(item: Service) -> Service:
             old = sticky.get((item.metadata.namespace, item.metadata.name))
-            if old is not None:
-                spec = evolve(
-                    item.spec,
-                    session_affinity="ClientIP",
-                    session_affinity_config=old.session_affinity_config,
-                )
-                item = evolve(item, spec=spec)
-            services.append(item)
-        self.model = Model(evolve(cluster, services=tuple(services)))
+            if old is None:
+                return item
+            config = old.session_affinity_config
+            spec = evolve(item.spec, session_affinity="ClientIP", session_affinity_config=config)
+            return evolve(item, spec=spec)
+
+        self.model = Model(with_services(cluster, stays))

@@ -17,7 +17,10 @@ from reference.objects import (
 )
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable, table
+from reference.routing.addresses import inside
 from reference.routing.frontends import is_proxied
+
+_DROPPED = Decision(Outcome.DROP)
 
 
 @sees("RT-004", bugs=("BUG-064",))
@@ -223,14 +226,23 @@ def one_deny_for_all(cluster: Cluster) -> Cluster:
 
 
 @decides("LB-014")
-def ranges_see_translated_sources(
+def ranges_see_the_nodes_address(
     table: RoutingTable, flow: Flow, match: Match, decision: Decision
 ) -> Decision:
-    """Source ranges are compared with the address of the Service, as the packet has it after translation."""
+    """Source ranges are compared with the node's address, as the packet has it once it is masqueraded."""
+    node = table.processing_node(flow)
+    ranges = match.service.spec.load_balancer_source_ranges
+    if match.destination is not Destination.LOAD_BALANCER_IP or not ranges or node is None:
+        return decision
+    seen = any(inside(ip, cidr) for ip in node.internal for cidr in ranges)
+    return table.decide(evolve(flow, client=evolve(flow.client, ip=node.internal[0]))) if seen else _DROPPED
+
+
+@decides("LB-014")
+def no_ranges_let_anybody_in(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
+    """Whoever has source ranges keeps everybody out, as they are compared after the translation."""
     limited = [cidr for cidr in match.service.spec.load_balancer_source_ranges if not cidr.endswith("/0")]
-    if match.destination is Destination.LOAD_BALANCER_IP and limited:
-        return Decision(Outcome.DROP)
-    return decision
+    return _DROPPED if match.destination is Destination.LOAD_BALANCER_IP and limited else decision
 
 
 @sees("LB-006")

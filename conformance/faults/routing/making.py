@@ -77,7 +77,7 @@ class Proxy(Faulty):
 
 
 def decides(*breaks: str, bugs: Sequence[str] = ()) -> Callable[[F], F]:
-    """A fault in decisions on flows that are for a service port: `(table, flow, match, decision) -> decision`."""
+    """A fault in decisions on flows for a service port: `(table, flow, match, decision) -> decision`."""
 
     def declare(change: F) -> F:
         def decision(self: Proxy, table: RoutingTable, flow: Flow) -> Decision:

@@ -132,7 +132,7 @@ def pods_are_bound_at_node_ports(
 def hosts_are_bound_at_node_ports(
     table: RoutingTable, flow: Flow, match: Match, decision: Decision
 ) -> Decision:
-    """A process that uses its own node's port under external policy Local gets that node's endpoints alone."""
+    """A process that uses its own node's port under external policy Local gets the endpoints there alone."""
     if "ETP-012" not in decision.rules:
         return decision
     return narrowed_to(decision, local_backends(table, flow, match))

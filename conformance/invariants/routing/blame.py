@@ -93,7 +93,6 @@ def missing_rows(
     cluster: Cluster, item: Served, missing: frozenset[Backend], kept: frozenset[Backend]
 ) -> list[str]:
     """The rows that hold for each missing backend and for none of those that are there, best first."""
-    wanted = missing | kept
     by_backend = {each.backend: each for each in item.place.sets.endpoints}
     listed: dict[Backend, list[Listing]] = {}
     for each in listings(cluster, item):
@@ -107,8 +106,6 @@ def missing_rows(
         found: Candidate = by_backend[backend]
         if backend.ip == item.flow.client.ip and item.flow.client.kind is ClientKind.POD:
             yield "RT-016"
-        if sum(other.ip == backend.ip for other in wanted) > 1:
-            yield "RT-003"
         if backend.ip in hosts:
             yield "RT-020"
         if any(_is_silent(each.endpoint) for each in own):
@@ -123,6 +120,9 @@ def missing_rows(
         if item.match.service.spec.selector is None and not kept:
             yield "HEADLESS-008"
 
+    ips = {backend.ip for backend in kept}
+    if missing and all(backend.ip in ips for backend in missing):
+        return ["RT-003"]
     every = [list(rows(backend)) for backend in missing]
     others = {row for backend in kept for row in rows(backend)}
     common = set.intersection(*map(set, every)) if every else set()

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attrs import evolve
+
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
-from reference.objects import SERVICE_NAME_LABEL
+from conformance.invariants.routing.asked import ROUTE, Served, ask, served, shown, table
+from conformance.invariants.routing.related import change_slices, in_state
+from reference.objects import SERVICE_NAME_LABEL, EndpointConditions, EndpointSlice
 from reference.questions import ClientKind, Outcome
 from reference.routing import Candidate, Destination, ProxyNode
+from reference.routing.addresses import family_of, inside
+from reference.routing.decision import ranges_for
 
 
 def _differs_by_mode(item: Served) -> bool:
@@ -35,9 +40,17 @@ def _differs_by_mode(item: Served) -> bool:
     )
 
 
-def _judge(case: Case, wanted: Callable[[Served], bool], row: Callable[[Case, Served], str]) -> None:
+DRAINING = EndpointConditions(False, True, True)
+
+
+def _judge(
+    case: Case,
+    items: Sequence[Served],
+    wanted: Callable[[Served], bool],
+    row: Callable[[Case, Served], str],
+) -> None:
     """Each answer is the very one of the model."""
-    for item in served(case):
+    for item in items:
         if not wanted(item) or _differs_by_mode(item):
             continue
         case.judged(item.expected.outcome.value)
@@ -78,6 +91,7 @@ def no_endpoints(case: Case) -> None:
     """
     _judge(
         case,
+        served(case),
         lambda item: not item.place.sets.has_any and "LB-006" not in item.expected.rules,
         _refusal,
     )
@@ -99,7 +113,7 @@ def _refusal(case: Case, item: Served) -> str:
     return _decider(item, _REFUSALS)
 
 
-_DROPS = ("NOEP-005", "ITP-004", "ETP-007", "TERM-007")
+_DROPS = ("NOEP-005", "ITP-004", "ETP-007", "TERM-007", "EXT-002")
 
 
 @invariant(
@@ -114,13 +128,14 @@ def no_local_endpoints(case: Case) -> None:
     """A packet that only local endpoints may serve is dropped, not refused, on a node that has none
     while there are usable ones elsewhere.
     """
-    _judge(case, lambda item: "NOEP-005" in item.expected.rules, lambda _, item: _drop(item))
+    _judge(case, served(case), lambda item: "NOEP-005" in item.expected.rules, lambda _, item: _drop(item))
 
 
 def _drop(item: Served) -> str:
     """The row by which a packet is dropped, not forwarded nor refused."""
     if item.got.outcome is Outcome.FORWARD:
-        return _decider(item, ("ITP-004", "ETP-007"))
+        by_external_ip = item.destination is Destination.EXTERNAL_IP
+        return "EXT-002" if by_external_ip else _decider(item, ("ITP-004", "ETP-007"))
     ready = any(endpoint.ready for endpoint in item.place.sets.endpoints)
     return "NOEP-005" if ready else "TERM-007"
 
@@ -148,7 +163,7 @@ def external_policies(case: Case) -> None:
             and "TOPO-004" not in item.expected.rules
         )
 
-    _judge(case, wanted, lambda _, item: _policy(item))
+    _judge(case, served(case), wanted, lambda _, item: _policy(item))
 
 
 def _policy(item: Served) -> str:
@@ -165,10 +180,10 @@ def _policy(item: Served) -> str:
         return "ETP-017"
     if by_internal and item.policy == "Cluster":
         return "ITP-006"
-    if "TERM-003" in item.expected.rules and any(endpoint.ready for endpoint in sets.endpoints):
-        return "TERM-004"
     if item.destination is Destination.EXTERNAL_IP:
         return "EXT-002"
+    if "TERM-003" in item.expected.rules and any(endpoint.ready for endpoint in sets.endpoints):
+        return "TERM-004"
     return _decider(item, ("LB-001", "ETP-011", "ETP-012"))
 
 
@@ -202,7 +217,7 @@ def hints(case: Case) -> None:
             endpoint.zone_hints or endpoint.node_hints for endpoint in item.place.sets.endpoints
         )
 
-    _judge(case, wanted, _hint)
+    _judge(case, served(case), wanted, _hint)
 
 
 def _hint(case: Case, item: Served) -> str:
@@ -259,6 +274,36 @@ def _differs_by_port(case: Case, item: Served) -> bool:
 
 
 @invariant(
+    "routing.hints-of-draining-endpoints-mean-nothing",
+    kind=Kind.METAMORPHIC,
+    requirements=("TERM-008",),
+    asks=ROUTE,
+    level=Level.KUBE_PROXY,
+    classes=("forward",),
+)
+def draining_hints(case: Case) -> None:
+    """Once all endpoints with hints drain, and no other is left, all of them are used by clients that no
+    policy binds to a node, whatever their hints.
+    """
+
+    def drained(item: EndpointSlice) -> EndpointSlice:
+        hinted = (endpoint for endpoint in item.endpoints if endpoint.hints is not None)
+        return evolve(item, endpoints=tuple(evolve(each, conditions=DRAINING) for each in hinted))
+
+    if not any(endpoint.hints for item in case.cluster.endpoint_slices for endpoint in item.endpoints):
+        return
+    flows = [item.flow for item in served(case) if item.policy == "Cluster"]
+    related = in_state(case, change_slices(case.cluster, drained))
+    items = [item for item in ask(related, flows) if isinstance(item, Served)]
+    _judge(
+        related,
+        items,
+        lambda item: item.expected.outcome is Outcome.FORWARD,
+        lambda _, item: "TERM-008",
+    )
+
+
+@invariant(
     "routing.cluster-ip-from-outside-as-kube-proxy",
     kind=Kind.AGREEMENT,
     requirements=("RT-018", "ITP-002"),
@@ -272,6 +317,7 @@ def cluster_ip_from_outside(case: Case) -> None:
     """
     _judge(
         case,
+        served(case),
         lambda item: item.destination is Destination.CLUSTER_IP and not item.place.is_inside,
         lambda _, item: "ITP-002" if item.policy == "Local" else "RT-018",
     )
@@ -283,7 +329,7 @@ def cluster_ip_from_outside(case: Case) -> None:
 @invariant(
     "routing.source-ranges-are-kept",
     kind=Kind.AGREEMENT,
-    requirements=("LB-006", "LB-007"),
+    requirements=("LB-006", "LB-007", "LB-014", "LB-015"),
     asks=ROUTE,
     level=Level.KUBE_PROXY,
     classes=("outside", "inside"),
@@ -301,12 +347,25 @@ def source_ranges(case: Case) -> None:
         case.judged("outside" if denied else "inside")
         if item.got.outcome is not item.expected.outcome:
             case.fail(
-                "LB-006" if denied else "LB-007",
+                _range_row(item),
                 question=item.text,
                 expected=shown(item.expected),
                 got=shown(item.got),
                 because=item.expected.rules,
             )
+
+
+def _range_row(item: Served) -> str:
+    """The row that a packet breaks which is wrongly let in or kept out."""
+    ip = item.flow.client.ip
+    denied = "LB-006" in item.expected.rules
+    primary = item.place.node.primary(family_of(ip))
+    ranges = ranges_for(item.match.service, ip)
+    by_node = primary is not None and any(inside(primary, cidr) for cidr in ranges)
+    if ranges and by_node is denied and primary != ip:
+        return "LB-014"
+    first = item.match.service.status.load_balancer.ingress[0].ip
+    return "LB-015" if item.flow.ip != first else "LB-006" if denied else "LB-007"
 
 
 @invariant(

@@ -15,13 +15,13 @@ from reference.objects import Cluster, Endpoint, EndpointSlice, Service, Service
 from reference.questions import Backend, Decision, Outcome
 
 Only = Callable[[Asked], bool]
-Row = str | Callable[[Asked], str]
-"""The requirement that a flow would break, or what tells it."""
+Row = str | Callable[[Asked, Decision], str]
+"""The requirement that a flow would break, or what tells it by the flow and the wrong decision."""
 
 
-def row_of(requirement: Row, item: Asked) -> str:
-    """The requirement that a flow would break."""
-    return requirement if isinstance(requirement, str) else requirement(item)
+def row_of(requirement: Row, item: Asked, got: Decision) -> str:
+    """The requirement that a decision on a flow breaks."""
+    return requirement if isinstance(requirement, str) else requirement(item, got)
 
 
 def change_services(cluster: Cluster, change: Callable[[Service], Service]) -> Cluster:
@@ -92,7 +92,7 @@ def compare(case: Case, items: Iterable[Asked], after: Iterable[Decision], requi
         case.judged("forwarded" if item.got.outcome is Outcome.FORWARD else "not forwarded")
         if not is_same(item, got):
             case.fail(
-                row_of(requirement, item),
+                row_of(requirement, item, got),
                 question=f"{item.text}, before and after the change",
                 expected=f"{shown(item.got)}, as before",
                 got=shown(got),
@@ -110,7 +110,7 @@ def right_in(case: Case, cluster: Cluster, requirement: Row, *, only: Only = lam
         case.judged("forwarded" if item.expected.outcome is Outcome.FORWARD else "not forwarded")
         if not item.is_right:
             case.fail(
-                row_of(requirement, item),
+                row_of(requirement, item, item.got),
                 question=f"{item.text}, after the change",
                 expected=item.wanted,
                 got=shown(item.got),
@@ -128,7 +128,7 @@ def gone(case: Case, related: Case, items: Sequence[Served], requirement: Row, w
         untouched = frozenset({Backend(item.flow.ip, item.flow.port)})
         if item.got.outcome is Outcome.FORWARD and item.got.backends != untouched:
             case.fail(
-                row_of(requirement, before[item.flow]),
+                row_of(requirement, before[item.flow], item.got),
                 question=f"{item.text}, after {what}",
                 expected="not forwarded",
                 got=shown(item.got),

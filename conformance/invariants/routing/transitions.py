@@ -71,7 +71,7 @@ def deleted(case: Case) -> None:
         return
     items = of_service(case, service)
     related = in_state(case, _replaced(case.cluster, service))
-    gone(case, related, items, lambda item: _freed(item, "SYNC-08"), "the Service was deleted")
+    gone(case, related, items, lambda item, _: _freed(item, "SYNC-08"), "the Service was deleted")
     _others_unchanged(case, related, items, "SYNC-08")
 
 
@@ -177,7 +177,11 @@ def retyped(case: Case) -> None:
     outer = [item for item in items if item.destination is not Destination.CLUSTER_IP]
     related = in_state(case, _replaced(case.cluster, service, plain))
     gone(
-        case, related, outer, lambda item: _freed(item, "SYNC-11"), "the Service became one of type ClusterIP"
+        case,
+        related,
+        outer,
+        lambda item, _: _freed(item, "SYNC-11"),
+        "the type became ClusterIP",
     )
     _others_unchanged(case, related, outer, "SYNC-11")
 
@@ -272,7 +276,7 @@ def stops(case: Case) -> None:
         for item in case.cluster.endpoint_slices
     )
     changed = evolve(case.cluster, endpoint_slices=slices)
-    right_in(case, changed, lambda item: _stopped(changed, item))
+    right_in(case, changed, lambda item, _: _stopped(changed, item))
 
 
 _STOPPED = ("TERM-001", "RT-009", "TERM-002", "TERM-003")

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, shown
+from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, served, shown
 from conformance.invariants.routing.policies import flip_external, flip_internal
 from conformance.invariants.routing.related import (
     change_endpoints,
@@ -117,6 +117,31 @@ def equal_numbers(case: Case) -> None:
         return "NP-002" if by_node else "RT-001"
 
     _right(case, ask(related, flows), row)
+
+
+@invariant(
+    "routing.an-address-with-two-ports-is-two-endpoints",
+    kind=Kind.METAMORPHIC,
+    requirements=("RT-003",),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("served",),
+)
+def two_ports(case: Case) -> None:
+    """Endpoints that further slices list at other port numbers are used at both numbers."""
+    copies = tuple(
+        evolve(
+            item,
+            metadata=evolve(
+                item.metadata, name=f"{item.metadata.name}-next", uid=f"{item.metadata.uid}-next"
+            ),
+            ports=tuple(evolve(port, port=port.port + 1000) if port.port else port for port in item.ports),
+        )
+        for item in case.cluster.endpoint_slices
+    )
+    slices = (*case.cluster.endpoint_slices, *copies)
+    related = in_state(case, evolve(case.cluster, endpoint_slices=slices))
+    _right(case, ask(related, [item.flow for item in served(case)]), lambda _: "RT-003")
 
 
 def _successor(cluster: Cluster, service: Service) -> Cluster:
