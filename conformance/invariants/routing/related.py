@@ -56,6 +56,17 @@ def some_service(case: Case, fits: Callable[[Service], bool] = lambda _: True) -
     return list(found.values())[turn_of(case.cluster) % len(found)] if found else None
 
 
+def unchanged_at_one(case: Case, cluster: Cluster, requirement: Row) -> None:
+    """As `unchanged`, for the flows of one Service, another one from cluster to cluster."""
+    service = some_service(case)
+    unchanged(
+        case,
+        cluster,
+        requirement,
+        only=lambda item: isinstance(item, Served) and item.match.service is service,
+    )
+
+
 def of_service(case: Case, service: Service) -> list[Served]:
     """The flows that are for a port of one Service."""
     return [item for item in served(case) if item.match.service is service]

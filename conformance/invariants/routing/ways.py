@@ -9,7 +9,7 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, served, shown
+from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, shown
 from conformance.invariants.routing.policies import flip_external, flip_internal
 from conformance.invariants.routing.related import (
     change_endpoints,
@@ -87,7 +87,9 @@ def renumbered(case: Case) -> None:
     gone(case, related, items, "SYNC-10", f"the port became {new.port}")
     _right(case, ask(related, [evolve(item.flow, port=new.port) for item in items]), lambda _: "SYNC-10")
     flows = {item.flow for item in items}
-    others = [item for item in asked(case) if item.flow not in flows and item.flow.port != new.port]
+    others = [
+        item for item in of_service(case, service) if item.flow not in flows and item.flow.port != new.port
+    ]
     compare(case, others, decide_again(related, others), "SYNC-10")
 
 
@@ -129,6 +131,9 @@ def equal_numbers(case: Case) -> None:
 )
 def two_ports(case: Case) -> None:
     """Endpoints that further slices list at other port numbers are used at both numbers."""
+    service = some_service(case)
+    if service is None:
+        return
     copies = tuple(
         evolve(
             item,
@@ -138,10 +143,11 @@ def two_ports(case: Case) -> None:
             ports=tuple(evolve(port, port=port.port + 1000) if port.port else port for port in item.ports),
         )
         for item in case.cluster.endpoint_slices
+        if item.metadata.labels.get(SERVICE_NAME_LABEL) == service.metadata.name
     )
     slices = (*case.cluster.endpoint_slices, *copies)
     related = in_state(case, evolve(case.cluster, endpoint_slices=slices))
-    _right(case, ask(related, [item.flow for item in served(case)]), lambda _: "RT-003")
+    _right(case, ask(related, [item.flow for item in of_service(case, service)]), lambda _: "RT-003")
 
 
 def _successor(cluster: Cluster, service: Service) -> Cluster:
