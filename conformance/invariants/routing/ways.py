@@ -64,19 +64,19 @@ def _right(case: Case, items: tuple[Asked, ...], requirement: Callable[[Asked], 
 @invariant(
     "routing.a-renumbered-port-is-served-at-its-new-number",
     kind=Kind.METAMORPHIC,
-    requirements=("SYNC-10",),
+    requirements=("SYNC-10", "RT-001"),
     asks=ROUTE,
     classes=("gone", "served"),
 )
 def renumbered(case: Case) -> None:
-    """Once a Service's first port has another number, it is served there and no longer at the old one,
-    and nothing changes at the other ports and at the node port.
+    """Once a Service's first port has another number, that of its node port if it has one, it is served
+    there and no longer at the old one, and nothing changes at the other ports and at the node port.
     """
     service = some_service(case)
     if service is None:
         return
     old = service.spec.ports[0]
-    new = evolve(old, port=old.port + 1000)
+    new = evolve(old, port=old.node_port or old.port + 1000)
     changed = evolve(service, spec=evolve(service.spec, ports=(new, *service.spec.ports[1:])))
     items = [
         item
@@ -85,40 +85,17 @@ def renumbered(case: Case) -> None:
     ]
     related = in_state(case, _with(case.cluster, service, changed))
     gone(case, related, items, "SYNC-10", f"the port became {new.port}")
-    _right(case, ask(related, [evolve(item.flow, port=new.port) for item in items]), lambda _: "SYNC-10")
-    flows = {item.flow for item in items}
+    # The numbers are equal then, and still different addresses.
+    row = "RT-001" if old.node_port else "SYNC-10"
+    _right(case, ask(related, [evolve(item.flow, port=new.port) for item in items]), lambda _: row)
+    changed_flows = {item.flow for item in items}
+    taken = {(item.flow.ip, new.port) for item in items}
     others = [
-        item for item in of_service(case, service) if item.flow not in flows and item.flow.port != new.port
+        item
+        for item in of_service(case, service)
+        if item.flow not in changed_flows and (item.flow.ip, item.flow.port) not in taken
     ]
     compare(case, others, decide_again(related, others), "SYNC-10")
-
-
-@invariant(
-    "routing.a-port-may-equal-its-node-port",
-    kind=Kind.METAMORPHIC,
-    requirements=("NP-002", "RT-001"),
-    asks=ROUTE,
-    level=Level.CLASS,
-    classes=("served",),
-)
-def equal_numbers(case: Case) -> None:
-    """A Service whose port has the number of its node port is served at both as ever: they are different
-    addresses.
-    """
-    service = some_service(case, lambda found: any(port.node_port for port in found.spec.ports))
-    if service is None:
-        return
-    ports = tuple(evolve(port, port=port.node_port or port.port) for port in service.spec.ports)
-    changed = evolve(service, spec=evolve(service.spec, ports=ports))
-    related = in_state(case, _with(case.cluster, service, changed))
-    numbers = {id(port): port.node_port or port.port for port in service.spec.ports}
-    flows = [evolve(item.flow, port=numbers[id(item.match.port)]) for item in of_service(case, service)]
-
-    def row(item: Asked) -> str:
-        by_node = isinstance(item, Served) and item.destination is Destination.NODE_PORT
-        return "NP-002" if by_node else "RT-001"
-
-    _right(case, ask(related, flows), row)
 
 
 @invariant(
