@@ -4,6 +4,7 @@
 from conformance.faults.routing import (
     affinity,
     conditions,
+    endpoint_updates,
     frontends,
     health,
     membership,
@@ -11,4 +12,13 @@ from conformance.faults.routing import (
     updates,
 )
 
-__all__ = ["affinity", "conditions", "frontends", "health", "membership", "policies", "updates"]
+__all__ = [
+    "affinity",
+    "conditions",
+    "endpoint_updates",
+    "frontends",
+    "health",
+    "membership",
+    "policies",
+    "updates",
+]

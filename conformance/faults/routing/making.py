@@ -10,7 +10,7 @@ from attrs import evolve
 
 from conformance.faults.base import Faulty, behaves
 from conformance.model import Model
-from reference.objects import Cluster, Endpoint, EndpointSlice, Service, ServiceSpec
+from reference.objects import SERVICE_NAME_LABEL, Cluster, Endpoint, EndpointSlice, Service, ServiceSpec
 from reference.questions import (
     Backend,
     Connection,
@@ -163,6 +163,34 @@ def with_endpoints(cluster: Cluster, change: Callable[[Endpoint], Endpoint | Non
 def service_key(service: Service) -> tuple[str, str]:
     """Namespace and name."""
     return service.metadata.namespace, service.metadata.name
+
+
+def services_of(cluster: Cluster) -> dict[tuple[str, str], Service]:
+    """The Services by namespace and name."""
+    return {service_key(item): item for item in cluster.services}
+
+
+def slices_of(cluster: Cluster) -> dict[tuple[str, str], EndpointSlice]:
+    """The slices by namespace and name."""
+    return {(item.metadata.namespace, item.metadata.name): item for item in cluster.endpoint_slices}
+
+
+def owner(item: EndpointSlice) -> tuple[str, str]:
+    """Namespace and name of the Service that a slice is of."""
+    return item.metadata.namespace, item.metadata.labels.get(SERVICE_NAME_LABEL, "")
+
+
+def each_slice(
+    old: Cluster, new: Cluster, change: Callable[[EndpointSlice, EndpointSlice], EndpointSlice]
+) -> Cluster:
+    """The new cluster with each slice changed that was there before: `(before, now) -> slice`."""
+    before = slices_of(old)
+
+    def changed(item: EndpointSlice) -> EndpointSlice:
+        was = before.get((item.metadata.namespace, item.metadata.name))
+        return item if was is None else change(was, item)
+
+    return with_slices(new, changed)
 
 
 # -- decisions ---------------------------------------------------------------------

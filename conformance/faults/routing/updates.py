@@ -7,58 +7,29 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from conformance.faults.base import behaves, unobservable
+from conformance.faults.base import unobservable
 from conformance.faults.routing.making import (
-    Proxy,
     keeps,
+    owner,
     service_key,
+    services_of,
+    slices_of,
     with_services,
-    with_slices,
 )
 from reference.objects import (
-    SERVICE_NAME_LABEL,
     Cluster,
-    Endpoint,
-    EndpointSlice,
     LoadBalancerStatus,
     Service,
     ServiceStatus,
 )
-from reference.questions import Decision, Flow
-from reference.routing import Destination, RoutingTable
 
 NOWHERE = "192.0.2.254"
 """An address at which nobody asks for anything."""
 
 
-def _services(cluster: Cluster) -> dict[tuple[str, str], Service]:
-    return {service_key(item): item for item in cluster.services}
-
-
-def _slices(cluster: Cluster) -> dict[tuple[str, str], EndpointSlice]:
-    return {(item.metadata.namespace, item.metadata.name): item for item in cluster.endpoint_slices}
-
-
-def _owner(item: EndpointSlice) -> tuple[str, str]:
-    return item.metadata.namespace, item.metadata.labels.get(SERVICE_NAME_LABEL, "")
-
-
-def _each_slice(
-    old: Cluster, new: Cluster, change: Callable[[EndpointSlice, EndpointSlice], EndpointSlice]
-) -> Cluster:
-    """The new cluster with each slice changed that was there before: `(before, now) -> slice`."""
-    before = _slices(old)
-
-    def changed(item: EndpointSlice) -> EndpointSlice:
-        was = before.get((item.metadata.namespace, item.metadata.name))
-        return item if was is None else change(was, item)
-
-    return with_slices(new, changed)
-
-
 def _each_service(old: Cluster, new: Cluster, change: Callable[[Service, Service], Service]) -> Cluster:
     """The new cluster with each Service changed that was there before: `(before, now) -> Service`."""
-    before = _services(old)
+    before = services_of(old)
 
     def changed(item: Service) -> Service:
         was = before.get(service_key(item))
@@ -81,14 +52,14 @@ def _is_plain(item: Service) -> bool:
 @keeps("SYNC-08", "SYNC-09", "NP-015")
 def deleted_services_stay(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
     """What was programmed for a Service is not removed when it is deleted, and wins over what comes."""
-    now = _services(cluster)
-    gone = tuple(item for key, item in _services(held).items() if key not in now)
+    now = services_of(cluster)
+    gone = tuple(item for key, item in services_of(held).items() if key not in now)
     stayed = _each_service(
         held,
         cluster,
         lambda was, item: evolve(item, spec=was.spec) if _moved(was, item) else item,
     )
-    slices = {**_slices(held), **_slices(cluster)} if gone else _slices(cluster)
+    slices = {**slices_of(held), **slices_of(cluster)} if gone else slices_of(cluster)
     return evolve(stayed, services=(*gone, *stayed.services), endpoint_slices=tuple(slices.values()))
 
 
@@ -99,9 +70,9 @@ def _moved(was: Service, item: Service) -> bool:
 @keeps("SYNC-08", bugs=("BUG-103",))
 def external_ips_of_deleted_services_stay(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
     """On deletion only the cluster IP and the node ports of a Service are closed."""
-    now = _services(cluster)
+    now = services_of(cluster)
     ghosts = []
-    for key, item in _services(held).items():
+    for key, item in services_of(held).items():
         if key not in now and item.spec.external_ips:
             ports = tuple(evolve(port, node_port=0) for port in item.spec.ports)
             spec = evolve(item.spec, ports=ports)
@@ -113,8 +84,10 @@ def external_ips_of_deleted_services_stay(held: Cluster, told: Cluster, cluster:
 @keeps("SYNC-02", bugs=("BUG-086",))
 def external_ip_dropped_with_any_owner(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
     """When a Service is deleted its external IPs are dropped, whoever else has them."""
-    now = _services(cluster)
-    dropped = {ip for key, item in _services(told).items() if key not in now for ip in item.spec.external_ips}
+    now = services_of(cluster)
+    dropped = {
+        ip for key, item in services_of(told).items() if key not in now for ip in item.spec.external_ips
+    }
 
     def without(item: Service) -> Service:
         left = tuple(ip for ip in item.spec.external_ips if ip not in dropped)
@@ -209,9 +182,9 @@ def listeners_of_the_first_time(held: Cluster, told: Cluster, cluster: Cluster) 
 @keeps("SYNC-02", bugs=("BUG-091",))
 def unreachable_until_endpoints_change(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
     """On an update of a Service it is removed, and added again when its endpoints change."""
-    slices = _slices(told)
+    slices = slices_of(told)
     same = {
-        _owner(item)
+        owner(item)
         for item in cluster.endpoint_slices
         if slices.get((item.metadata.namespace, item.metadata.name)) == item
     }
@@ -236,124 +209,6 @@ def affinity_is_no_change(held: Cluster, told: Cluster, cluster: Cluster) -> Clu
         return was if spec == was.spec else item
 
     return _each_service(held, cluster, kept)
-
-
-# -- endpoints -----------------------------------------------------------------------
-
-
-@keeps("NOEP-009", bugs=("BUG-110",))
-def no_endpoints_are_no_update(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """An update that leaves a Service without endpoints is ignored."""
-    now = {_owner(item) for item in cluster.endpoint_slices if item.endpoints}
-    kept = {
-        (item.metadata.namespace, item.metadata.name): item
-        for item in held.endpoint_slices
-        if item.endpoints and _owner(item) not in now
-    }
-    return evolve(cluster, endpoint_slices=tuple({**_slices(cluster), **kept}.values()))
-
-
-@keeps("SYNC-02", "NOEP-009", bugs=("BUG-115",))
-def events_of_one_namespace(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """The endpoints of all namespaces are listed at the start, and later events heeded in `default` alone."""
-    ours = tuple(item for item in cluster.endpoint_slices if item.metadata.namespace == "default")
-    theirs = tuple(item for item in held.endpoint_slices if item.metadata.namespace != "default")
-    return evolve(cluster, endpoint_slices=(*ours, *theirs))
-
-
-@keeps("TERM-001", bugs=("BUG-096",))
-def conditions_are_no_change(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """What is desired is compared with what is installed by address, so that conditions change nothing."""
-
-    def kept(was: EndpointSlice, item: EndpointSlice) -> EndpointSlice:
-        same = [one.addresses for one in was.endpoints] == [one.addresses for one in item.endpoints]
-        return evolve(item, endpoints=was.endpoints) if same else item
-
-    return _each_slice(held, cluster, kept)
-
-
-@keeps("TERM-001", bugs=("BUG-051",))
-def slice_dropped_with_one_endpoint(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """When one endpoint of a slice starts to terminate the whole slice is dropped."""
-
-    def dropped(was: EndpointSlice, item: EndpointSlice) -> EndpointSlice:
-        before = {one.addresses for one in was.endpoints if one.conditions.terminating}
-        ending = {one.addresses for one in item.endpoints if one.conditions.terminating}
-        return evolve(item, endpoints=()) if ending - before else item
-
-    return _each_slice(told, cluster, dropped)
-
-
-@keeps("SYNC-04")
-def endpoints_go_with_a_slice(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """With a slice that is removed its endpoints go, although another slice lists them."""
-    now = _slices(cluster)
-    gone = {
-        (_owner(item), one.addresses)
-        for key, item in _slices(told).items()
-        if key not in now
-        for one in item.endpoints
-    }
-
-    def left(item: EndpointSlice) -> EndpointSlice:
-        kept = tuple(one for one in item.endpoints if (_owner(item), one.addresses) not in gone)
-        return evolve(item, endpoints=kept)
-
-    return with_slices(cluster, left)
-
-
-@keeps("SYNC-02", bugs=("BUG-062",))
-def locality_of_the_former_endpoints(held: Cluster, told: Cluster, cluster: Cluster) -> Cluster:
-    """Where a Service and its endpoints change at once, locality is worked out from the former endpoints."""
-    services, nodes = _services(told), {}
-    for item in told.endpoint_slices:
-        for one in item.endpoints:
-            nodes[_owner(item), one.addresses] = one.node_name
-    touched = {
-        service_key(item) for item in cluster.services if services.get(service_key(item)) not in (None, item)
-    }
-
-    def stale(item: EndpointSlice) -> EndpointSlice:
-        if _owner(item) not in touched:
-            return item
-
-        def placed(one: Endpoint) -> Endpoint:
-            return evolve(one, node_name=nodes.get((_owner(item), one.addresses)))
-
-        return evolve(item, endpoints=tuple(map(placed, item.endpoints)))
-
-    return with_slices(cluster, stale)
-
-
-@behaves("SYNC-02", bugs=("BUG-089",))
-class FormerEndpointsBehindLoadBalancers(Proxy):
-    """When endpoints change, the rules of a load balancer's address are written anew and the former stay."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.former: RoutingTable | None = None
-
-    def apply(self, cluster: Cluster) -> None:
-        """Begin anew."""
-        super().apply(cluster)
-        self.former = None
-
-    def update(self, cluster: Cluster) -> None:
-        """Move to this state."""
-        former = self.model.routing
-        super().update(cluster)
-        self.former = former
-
-    def decision(self, table: RoutingTable, flow: Flow) -> Decision:
-        """The decision on a flow."""
-        right, match = table.decide(flow), table.match(flow)
-        if self.former is None or match is None or match.destination is not Destination.LOAD_BALANCER_IP:
-            return right
-        was = self.former.decide(flow)
-        if not was.backends or not right.backends:
-            return right
-        replaced = (right.masqueraded or frozenset()) | (was.masqueraded or frozenset())
-        return evolve(right, backends=right.backends | was.backends, masqueraded=replaced)
 
 
 # -- what no adapter can show yet ----------------------------------------------------
