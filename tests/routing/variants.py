@@ -3,13 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from attrs import evolve
 
-from reference.objects import Endpoint
+from conformance.faults.routing.making import Proxy, forward, is_outer, with_endpoints, with_specs
+from reference.objects import Cluster, Endpoint, ServiceSpec
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
 from reference.routing.decision import ranges_for
-from tests.routing.proxies import Proxy, deciding, forward, is_outer, seeing, with_endpoints, with_specs
+
+Change = Callable[[RoutingTable, Flow, Match, Decision], Decision]
+
+
+def deciding(change: Change) -> type[Proxy]:
+    """A proxy that decides otherwise on flows that are for a service port."""
+
+    class Deciding(Proxy):
+        def decision(self, table: RoutingTable, flow: Flow) -> Decision:
+            match, decision = table.match(flow), table.decide(flow)
+            return decision if match is None else change(table, flow, match, decision)
+
+    return Deciding
+
+
+def seeing(change: Callable[[Cluster], Cluster]) -> type[Proxy]:
+    """A proxy that takes another cluster for the true one."""
+
+    class Seeing(Proxy):
+        def see(self, cluster: Cluster) -> Cluster:
+            return change(cluster)
+
+    return Seeing
 
 
 def _inside(flow: Flow) -> bool:
@@ -142,12 +167,16 @@ def _without_node_hints(endpoint: Endpoint) -> Endpoint:
     return evolve(endpoint, hints=evolve(endpoint.hints, for_nodes=()))
 
 
+def _without_ranges(spec: ServiceSpec) -> ServiceSpec:
+    return evolve(spec, load_balancer_source_ranges=())
+
+
 class RoundRobin(Proxy):
     """Members are picked in turn."""
 
     turn = 0
 
-    def pick(self, backends: tuple[Backend, ...] | list[Backend]) -> Backend:  # type: ignore[override]
+    def pick(self, backends: Sequence[Backend]) -> Backend:
         """One of several."""
         self.turn += 1
         return backends[self.turn % len(backends)]
@@ -168,8 +197,8 @@ VARIANTS: dict[str, type[Proxy]] = {
         filters_by_the_nodes_address,
     )
 } | {
-    "ignores hints": seeing(with_endpoints(_without_hints)),
-    "knows no hints for nodes": seeing(with_endpoints(_without_node_hints)),
-    "ignores source ranges": seeing(with_specs(lambda spec: evolve(spec, load_balancer_source_ranges=()))),
+    "ignores hints": seeing(lambda cluster: with_endpoints(cluster, _without_hints)),
+    "knows no hints for nodes": seeing(lambda cluster: with_endpoints(cluster, _without_node_hints)),
+    "ignores source ranges": seeing(lambda cluster: with_specs(cluster, _without_ranges)),
     "round robin": RoundRobin,
 }

@@ -7,6 +7,7 @@ from conformance.invariants.routing import (
     availability,
     choice,
     health,
+    hints,
     interception,
     kube_proxy,
     metamorphic,
@@ -14,6 +15,7 @@ from conformance.invariants.routing import (
     sources,
     stated,
     transitions,
+    ways,
 )
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "availability",
     "choice",
     "health",
+    "hints",
     "interception",
     "kube_proxy",
     "metamorphic",
@@ -29,4 +32,5 @@ __all__ = [
     "sources",
     "stated",
     "transitions",
+    "ways",
 ]

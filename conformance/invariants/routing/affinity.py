@@ -252,7 +252,7 @@ def ends(case: Case) -> None:
 @invariant(
     "routing.affinity-is-shared-by-a-service-ports-addresses",
     kind=Kind.STATED,
-    requirements=("AFF-003", "AFF-005"),
+    requirements=("AFF-005",),
     asks=CONNECT,
     level=Level.KUBE_PROXY,
 )
@@ -295,6 +295,27 @@ def _same_set(item: Served, other: Served) -> bool:
         and other.expected.backends == item.expected.backends
         and other.match.port is item.match.port
     )
+
+
+@invariant(
+    "routing.affinity-is-by-address-alone",
+    kind=Kind.STATED,
+    requirements=("AFF-003",),
+    asks=CONNECT,
+    level=Level.KUBE_PROXY,
+    classes=("judged",),
+)
+def by_address(case: Case) -> None:
+    """Whoever connects from one address, from whichever source port, shares one record."""
+    for item in _affine(case)[:1]:
+        client = item.flow.client
+        # As another process behind the same address.
+        others = evolve(item.flow, client=evolve(client, pod=None))
+        flows = [item.flow, others] * (_BURST // 2)
+        connections = [Connection(flow, 0, 1024 + 7919 * index) for index, flow in enumerate(flows)]
+        case.judged("judged")
+        how = " from many source ports"
+        _one_endpoint(case, item, case.ask_again("connect", connections), "AFF-003", how)
 
 
 @invariant(

@@ -6,24 +6,25 @@ What is accepted besides the model's own answer is in `allowed`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Served, served, shown
+from conformance.invariants.routing.blame import row
 from reference.questions import ClientKind, Outcome
 from reference.routing import Destination
 
 
-def judge(case: Case, items: Iterable[Served], requirement: str) -> None:
-    """Each answer is one of those that are allowed."""
+def judge(case: Case, items: Iterable[Served], requirements: Sequence[str]) -> None:
+    """Each answer is one of those that are allowed; the row is the one that explains it best."""
     for item in items:
         if item.allowed is None:
             continue
         case.judged(*_classes(item))
         if not item.is_right:
             case.fail(
-                requirement if item.allowed.sets else _refusal_row(item, requirement),
+                _row(case, item, requirements),
                 question=item.text,
                 expected=item.wanted,
                 got=shown(item.got),
@@ -41,36 +42,42 @@ def _classes(item: Served) -> list[str]:
     return ["forward"] if ready else ["forward", "only draining endpoints"]
 
 
-def _refusal_row(item: Served, otherwise: str) -> str:
-    """The row by which nothing may be forwarded."""
+def _row(case: Case, item: Served, requirements: Sequence[str]) -> str:
+    """The row that an answer breaks; of those that nothing explains better, the first."""
+    assert item.allowed is not None
+    default = requirements[0]
     if not item.place.sets.has_any:
         return "NOEP-007"
-    return {"ITP-003": "ITP-004", "ETP-005": "ETP-007"}.get(otherwise, otherwise)
+    if item.allowed.sets:
+        return row(case.cluster, item, requirements, default)
+    return {"ITP-003": "ITP-004", "ETP-005": "ETP-007"}.get(default, default)
+
+
+_CLUSTER_IP = (
+    "RT-001",
+    "RT-002",
+    "RT-003",
+    "RT-004",
+    "RT-008",
+    "RT-009",
+    "RT-016",
+    "RT-020",
+    "ITP-001",
+    "TERM-001",
+    "TERM-002",
+    "TERM-005",
+    "TERM-006",
+    "NOEP-007",
+    "SYNC-04",
+    "HEADLESS-006",
+    "HEADLESS-008",
+)
 
 
 @invariant(
     "routing.cluster-ip-reaches-its-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=(
-        "RT-001",
-        "RT-002",
-        "RT-003",
-        "RT-004",
-        "RT-005",
-        "RT-008",
-        "RT-009",
-        "RT-016",
-        "RT-020",
-        "ITP-001",
-        "TERM-001",
-        "TERM-002",
-        "TERM-005",
-        "TERM-006",
-        "NOEP-007",
-        "SYNC-04",
-        "HEADLESS-006",
-        "HEADLESS-008",
-    ),
+    requirements=_CLUSTER_IP,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward", "no endpoints", "only draining endpoints"),
@@ -84,13 +91,16 @@ def cluster_ip(case: Case) -> None:
         for item in served(case)
         if item.destination is Destination.CLUSTER_IP and item.policy == "Cluster"
     )
-    judge(case, items, "RT-001")
+    judge(case, items, _CLUSTER_IP)
+
+
+_INTERNAL_LOCAL = ("ITP-003", "ITP-004", "RT-019", "RT-020", "TERM-003", "NOEP-007")
 
 
 @invariant(
     "routing.internal-policy-local-uses-the-nodes-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=("ITP-003", "ITP-004", "ITP-008", "RT-019", "TERM-003", "NOEP-007"),
+    requirements=_INTERNAL_LOCAL,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward", "no local endpoint"),
@@ -102,7 +112,7 @@ def internal_local(case: Case) -> None:
     items = (
         item for item in served(case) if item.destination is Destination.CLUSTER_IP and item.policy == "Local"
     )
-    judge(case, items, "ITP-003")
+    judge(case, items, _INTERNAL_LOCAL)
 
 
 def _is_bound(item: Served) -> bool:
@@ -117,10 +127,13 @@ def _is_bound(item: Served) -> bool:
     )
 
 
+_EXTERNAL_LOCAL = ("ETP-005", "ETP-007", "RT-019", "TERM-003", "NOEP-007")
+
+
 @invariant(
     "routing.external-policy-local-uses-the-nodes-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=("ETP-005", "ETP-007", "ETP-013", "RT-019", "TERM-003", "NOEP-007"),
+    requirements=_EXTERNAL_LOCAL,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward", "no local endpoint"),
@@ -129,37 +142,60 @@ def external_local(case: Case) -> None:
     """Under external policy Local, a packet from outside gets one of exactly the usable endpoints on
     the node at which it arrives, and nothing is forwarded where there are none.
     """
-    judge(case, filter(_is_bound, served(case)), "ETP-005")
+    items = (item for item in served(case) if _is_bound(item) and not item.place.is_inside)
+    judge(case, items, _EXTERNAL_LOCAL)
+
+
+@invariant(
+    "routing.hosts-are-outside-at-other-nodes",
+    kind=Kind.AGREEMENT,
+    requirements=("ETP-013", "NOEP-007"),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("forward", "no local endpoint"),
+)
+def hosts_elsewhere(case: Case) -> None:
+    """Under external policy Local, a process of one node that uses the node port of another gets one of
+    exactly the usable endpoints on that other node, and nothing is forwarded where there are none.
+    """
+    items = (item for item in served(case) if _is_bound(item) and item.place.is_inside)
+    judge(case, items, ("ETP-013",))
 
 
 @invariant(
     "routing.external-policy-local-does-not-bind-clients-inside",
     kind=Kind.AGREEMENT,
-    requirements=("ETP-008", "ETP-014"),
+    requirements=("ETP-008", "ETP-014", "NOEP-007"),
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward",),
 )
 def inside(case: Case) -> None:
     """Under external policy Local, a client in the cluster that uses a load balancer's address or an
-    external IP gets an endpoint of any node.
+    external IP gets an endpoint of any node, and so does a pod that uses a node port of a node which
+    has all of the endpoints.
     """
-    items = (
+    items = [
         item
         for item in served(case)
         if item.destination is not Destination.CLUSTER_IP and item.policy == "Local" and not _is_bound(item)
-    )
-    judge(case, items, "ETP-008")
+    ]
+    by_node = [item for item in items if item.destination is Destination.NODE_PORT]
+    judge(case, (item for item in items if item.destination is not Destination.NODE_PORT), ("ETP-008",))
+    judge(case, by_node, ("ETP-014",))
 
 
 def _under_cluster(case: Case, destination: Destination) -> Iterable[Served]:
     return (item for item in served(case) if item.destination is destination and item.policy == "Cluster")
 
 
+_NODE_PORT = ("ETP-003", "NP-001", "NP-002", "NP-012", "TERM-002", "NOEP-007")
+
+
 @invariant(
     "routing.node-port-reaches-its-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=("NP-001", "NP-002", "NP-012", "ETP-003", "TERM-002", "NOEP-007"),
+    requirements=_NODE_PORT,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward",),
@@ -168,13 +204,16 @@ def node_port(case: Case) -> None:
     """Under external policy Cluster, a client that uses a node port gets one of exactly the usable
     endpoints of that service port, whichever node it addresses.
     """
-    judge(case, _under_cluster(case, Destination.NODE_PORT), "ETP-003")
+    judge(case, _under_cluster(case, Destination.NODE_PORT), _NODE_PORT)
+
+
+_EXTERNAL_IP = ("EXT-001", "EXT-003", "ETP-003", "NOEP-007")
 
 
 @invariant(
     "routing.external-ip-reaches-its-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=("EXT-001", "EXT-003", "ETP-003", "NOEP-007"),
+    requirements=_EXTERNAL_IP,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward",),
@@ -183,13 +222,16 @@ def external_ip(case: Case) -> None:
     """Under external policy Cluster, a client that uses an external IP gets one of exactly the usable
     endpoints of that service port, whichever node its packets meet.
     """
-    judge(case, _under_cluster(case, Destination.EXTERNAL_IP), "EXT-001")
+    judge(case, _under_cluster(case, Destination.EXTERNAL_IP), _EXTERNAL_IP)
+
+
+_LOAD_BALANCER_IP = ("ETP-003", "LB-014", "LB-015", "NOEP-007")
 
 
 @invariant(
     "routing.load-balancer-ip-reaches-its-endpoints",
     kind=Kind.AGREEMENT,
-    requirements=("ETP-003", "LB-014", "LB-015", "NOEP-007"),
+    requirements=_LOAD_BALANCER_IP,
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forward",),
@@ -198,7 +240,7 @@ def load_balancer_ip(case: Case) -> None:
     """Under external policy Cluster, a client that uses a load balancer's address gets one of exactly
     the usable endpoints of that service port, at each of the addresses.
     """
-    judge(case, _under_cluster(case, Destination.LOAD_BALANCER_IP), "ETP-003")
+    judge(case, _under_cluster(case, Destination.LOAD_BALANCER_IP), _LOAD_BALANCER_IP)
 
 
 @invariant(

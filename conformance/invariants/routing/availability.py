@@ -54,8 +54,18 @@ def available(case: Case) -> None:
         by_node = not claim.internal and item.flow.port == claim.port.node_port
         case.judged("cluster IP" if claim.internal else "node port" if by_node else "other address")
         if item.got.outcome is not Outcome.FORWARD:
-            row = "TOPO-007" if claim.internal else "NP-001" if by_node else "ETP-003"
-            case.fail(row, question=item.text, expected="forward", got=shown(item.got))
+            case.fail(
+                _row(claim, by_node=by_node), question=item.text, expected="forward", got=shown(item.got)
+            )
+
+
+def _row(claim: Claim, *, by_node: bool) -> str:
+    """The row by which the flow has to be forwarded."""
+    if any(entry.is_hinted for entry in claim.listed):
+        return "TOPO-007"
+    if all(entry.is_silent for entry in claim.listed if entry.ready):
+        return "RT-008"
+    return "ITP-001" if claim.internal else "NP-001" if by_node else "ETP-003"
 
 
 @invariant(

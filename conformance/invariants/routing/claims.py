@@ -35,7 +35,11 @@ class Listed:
     """Ready, or nobody said otherwise."""
     draining: bool
     """On its way out, but still of use."""
+    terminating: bool
     node_name: str | None
+    is_silent: bool
+    """Whether nobody wrote that it is ready or not."""
+    is_hinted: bool
     for_proxies: bool
     """Whether the slice is one that proxies heed: not labelled as a headless Service's (HEADLESS-006)."""
 
@@ -154,7 +158,10 @@ def _entry(endpoint: Endpoint, port: int, for_proxies: bool) -> Listed:
         Backend(endpoint.addresses[0], port),
         conditions.ready is not False,
         conditions.terminating is True and conditions.serving is not False,
+        conditions.terminating is True,
         endpoint.node_name,
+        conditions.ready is None,
+        endpoint.hints is not None,
         for_proxies,
     )
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Asked, shown, unserved
+from conformance.invariants.routing.asked import ROUTE, Asked, shown, table, unserved
 from reference.objects import SERVICE_PROXY_NAME_LABEL, Service
 from reference.questions import Backend, Flow, Outcome
 
@@ -101,7 +101,8 @@ def nothing_else(case: Case) -> None:
     """
     for item, why in missed(case):
         if why in _ROWS:
-            _left_alone(case, item, why, _ROWS[why])
+            own = why is Why.NO_SERVICE and item.flow.ip in table(case).node_by_address
+            _left_alone(case, item, why, "NP-002" if own else _ROWS[why])
 
 
 @invariant(

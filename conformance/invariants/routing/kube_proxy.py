@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Served, served, shown
+from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
+from reference.objects import SERVICE_NAME_LABEL
 from reference.questions import ClientKind, Outcome
 from reference.routing import Destination
+from reference.routing.addresses import family_of, inside
+from reference.routing.decision import ranges_for
 
 
 def _differs_by_mode(item: Served) -> bool:
@@ -34,9 +37,14 @@ def _differs_by_mode(item: Served) -> bool:
     )
 
 
-def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], requirement: str) -> None:
-    """Each answer is the very one of the model; the row is the one of `rows` that decided."""
-    for item in served(case):
+def judge_parity(
+    case: Case,
+    items: Sequence[Served],
+    wanted: Callable[[Served], bool],
+    row: Callable[[Case, Served], str],
+) -> None:
+    """Each answer is the very one of the model."""
+    for item in items:
         if not wanted(item) or _differs_by_mode(item):
             continue
         case.judged(item.expected.outcome.value)
@@ -47,7 +55,7 @@ def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], r
         )
         if not same:
             case.fail(
-                next((rule for rule in item.expected.rules if rule in rows), requirement),
+                row(case, item),
                 question=item.text,
                 expected=shown(item.expected),
                 got=shown(item.got),
@@ -55,11 +63,12 @@ def _judge(case: Case, wanted: Callable[[Served], bool], rows: frozenset[str], r
             )
 
 
-def _judge_rows(case: Case, wanted: Callable[[Served], bool], *rows: str) -> None:
-    _judge(case, wanted, frozenset(rows), rows[0])
+def _decider(item: Served, rows: Sequence[str]) -> str:
+    """The one of `rows` that decided, else the first."""
+    return next((rule for rule in item.expected.rules if rule in rows), rows[0])
 
 
-_REFUSALS = ("NOEP-003", "NOEP-001", "NOEP-002", "NOEP-006", "NOEP-008", "ITP-005", "TERM-007")
+_REFUSALS = ("NOEP-003", "NOEP-001", "NOEP-002", "ITP-005", "NOEP-006", "NOEP-008")
 
 
 @invariant(
@@ -74,14 +83,31 @@ def no_endpoints(case: Case) -> None:
     """Every client is refused, not dropped, at every address of a Service that has no usable endpoint
     anywhere, whatever its policies and whether or not it has a slice.
     """
-    _judge_rows(
+    judge_parity(
         case,
+        served(case),
         lambda item: not item.place.sets.has_any and "LB-006" not in item.expected.rules,
-        *_REFUSALS,
+        _refusal,
     )
 
 
-_DROPS = ("NOEP-005", "ITP-004", "ETP-007", "TERM-007")
+def _refusal(case: Case, item: Served) -> str:
+    """The row by which a packet is refused: what the implementation takes for an endpoint, or the client."""
+    service = item.match.service
+    meta = service.metadata
+    if item.got.outcome is Outcome.NOT_A_SERVICE and not any(
+        piece.metadata.namespace == meta.namespace
+        and piece.metadata.labels.get(SERVICE_NAME_LABEL) == meta.name
+        for piece in case.cluster.endpoint_slices
+    ):
+        return "NOEP-008"
+    others = (table(case).sets(service, port) for port in service.spec.ports if port is not item.match.port)
+    if item.got.outcome is Outcome.DROP and any(sets.has_any for sets in others):
+        return "NOEP-006"
+    return _decider(item, _REFUSALS)
+
+
+_DROPS = ("NOEP-005", "ITP-004", "ETP-007", "TERM-007", "EXT-002")
 
 
 @invariant(
@@ -96,7 +122,18 @@ def no_local_endpoints(case: Case) -> None:
     """A packet that only local endpoints may serve is dropped, not refused, on a node that has none
     while there are usable ones elsewhere.
     """
-    _judge_rows(case, lambda item: "NOEP-005" in item.expected.rules, *_DROPS)
+    judge_parity(
+        case, served(case), lambda item: "NOEP-005" in item.expected.rules, lambda _, item: _drop(item)
+    )
+
+
+def _drop(item: Served) -> str:
+    """The row by which a packet is dropped, not forwarded nor refused."""
+    if item.got.outcome is Outcome.FORWARD:
+        by_external_ip = item.destination is Destination.EXTERNAL_IP
+        return "EXT-002" if by_external_ip else _decider(item, ("ITP-004", "ETP-007"))
+    ready = any(endpoint.ready for endpoint in item.place.sets.endpoints)
+    return "NOEP-005" if ready else "TERM-007"
 
 
 _POLICIES = ("ITP-006", "ETP-011", "ETP-012", "ETP-015", "ETP-017", "TERM-004", "LB-001", "LB-005", "EXT-002")
@@ -122,41 +159,28 @@ def external_policies(case: Case) -> None:
             and "TOPO-004" not in item.expected.rules
         )
 
-    _judge_rows(case, wanted, *_POLICIES)
+    judge_parity(case, served(case), wanted, lambda _, item: _policy(item))
 
 
-_HINTS = (
-    "TOPO-004",
-    "TOPO-001",
-    "TOPO-002",
-    "TOPO-003",
-    "TOPO-005",
-    "TOPO-006",
-    "TOPO-008",
-    "TOPO-014",
-    "TERM-008",
-)
-
-
-@invariant(
-    "routing.hints-as-kube-proxy",
-    kind=Kind.AGREEMENT,
-    requirements=_HINTS,
-    asks=ROUTE,
-    level=Level.KUBE_PROXY,
-    classes=("forward",),
-)
-def hints(case: Case) -> None:
-    """Where endpoints carry hints, exactly those hinted for this node, else for its zone, are used if
-    every ready endpoint carries such a hint and one is for here; otherwise hints count for nothing.
-    """
-
-    def wanted(item: Served) -> bool:
-        return item.expected.outcome is Outcome.FORWARD and any(
-            endpoint.zone_hints or endpoint.node_hints for endpoint in item.place.sets.endpoints
-        )
-
-    _judge_rows(case, wanted, *_HINTS)
+def _policy(item: Served) -> str:
+    """The row that an answer breaks at an address that is meant for the outside."""
+    spec = item.match.service.spec
+    sets, node = item.place.sets, item.place.node
+    by_internal = spec.internal_traffic_policy == "Local" and item.got.backends == sets.local(node).backends
+    if item.got.outcome is Outcome.NOT_A_SERVICE and item.destination is Destination.LOAD_BALANCER_IP:
+        return "LB-005" if item.place.is_inside else "LB-001"
+    short = item.policy == "Local" and "ETP-005" not in item.expected.rules
+    if short and by_internal:
+        return "ETP-015"
+    if short and "TERM-002" in item.expected.rules:
+        return "ETP-017"
+    if by_internal and item.policy == "Cluster":
+        return "ITP-006"
+    if item.destination is Destination.EXTERNAL_IP:
+        return "EXT-002"
+    if "TERM-003" in item.expected.rules and any(endpoint.ready for endpoint in sets.endpoints):
+        return "TERM-004"
+    return _decider(item, ("LB-001", "ETP-011", "ETP-012"))
 
 
 @invariant(
@@ -171,11 +195,11 @@ def cluster_ip_from_outside(case: Case) -> None:
     """A client outside whose packets for a cluster IP are routed to a node is served there, by the
     internal policy.
     """
-    _judge_rows(
+    judge_parity(
         case,
+        served(case),
         lambda item: item.destination is Destination.CLUSTER_IP and not item.place.is_inside,
-        "RT-018",
-        "ITP-002",
+        lambda _, item: "ITP-002" if item.policy == "Local" else "RT-018",
     )
 
 
@@ -185,7 +209,7 @@ def cluster_ip_from_outside(case: Case) -> None:
 @invariant(
     "routing.source-ranges-are-kept",
     kind=Kind.AGREEMENT,
-    requirements=("LB-006", "LB-007"),
+    requirements=("LB-006", "LB-007", "LB-014", "LB-015"),
     asks=ROUTE,
     level=Level.KUBE_PROXY,
     classes=("outside", "inside"),
@@ -203,12 +227,25 @@ def source_ranges(case: Case) -> None:
         case.judged("outside" if denied else "inside")
         if item.got.outcome is not item.expected.outcome:
             case.fail(
-                "LB-006" if denied else "LB-007",
+                _range_row(item),
                 question=item.text,
                 expected=shown(item.expected),
                 got=shown(item.got),
                 because=item.expected.rules,
             )
+
+
+def _range_row(item: Served) -> str:
+    """The row that a packet breaks which is wrongly let in or kept out."""
+    ip = item.flow.client.ip
+    denied = "LB-006" in item.expected.rules
+    primary = item.place.node.primary(family_of(ip))
+    ranges = ranges_for(item.match.service, ip)
+    by_node = primary is not None and any(inside(primary, cidr) for cidr in ranges)
+    if ranges and by_node is denied and primary != ip:
+        return "LB-014"
+    first = item.match.service.status.load_balancer.ingress[0].ip
+    return "LB-015" if item.flow.ip != first else "LB-006" if denied else "LB-007"
 
 
 @invariant(

@@ -11,13 +11,25 @@ from conformance.invariants.routing.asked import ROUTE, asked
 from conformance.invariants.routing.related import (
     change_services,
     change_slices,
+    change_specs,
     compare,
     decide_again,
     in_state,
+    some_service,
     unchanged,
+    unchanged_at_one,
 )
+from conformance.questions import turn_of
 from reference.frozenmap import FrozenMap
-from reference.objects import EndpointSlice, ObjectMeta, Service, ServicePort, ServiceSpec
+from reference.objects import (
+    SERVICE_NAME_LABEL,
+    Endpoint,
+    EndpointSlice,
+    ObjectMeta,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
 
 _CLASSES = ("forwarded",)
 
@@ -48,7 +60,7 @@ def order(case: Case) -> None:
 @invariant(
     "routing.a-slice-may-be-split",
     kind=Kind.METAMORPHIC,
-    requirements=("SYNC-04", "SLICE-020"),
+    requirements=("SYNC-04",),
     asks=ROUTE,
     classes=_CLASSES,
 )
@@ -75,7 +87,9 @@ def split(case: Case) -> None:
     classes=_CLASSES,
 )
 def repeated(case: Case) -> None:
-    """Slices that list again what other slices of the same Service list change nothing."""
+    """Slices that list again what other slices of the same Service list change nothing, neither when
+    they come nor when they go.
+    """
     copies = tuple(
         evolve(
             item,
@@ -86,15 +100,20 @@ def repeated(case: Case) -> None:
         )
         for item in case.cluster.endpoint_slices
     )
+    items = asked(case)
+    if not copies or not items:
+        return
     every = (*case.cluster.endpoint_slices, *copies)
-    unchanged(case, evolve(case.cluster, endpoint_slices=every), "SYNC-04")
+    more = in_state(case, evolve(case.cluster, endpoint_slices=every))
+    compare(case, items, decide_again(more, items), "SLICE-020")
+    compare(case, items, decide_again(more.moved(case.cluster), items), "SYNC-04")
 
 
 _UNRELATED = Service(
     ObjectMeta(name="unrelated", namespace="default", uid="unrelated"),
     ServiceSpec(
         type="NodePort",
-        ports=(ServicePort(80, "http", "TCP", 80, 32600),),
+        ports=(ServicePort(8765, "http", "TCP", 80, 32600),),
         cluster_ip="10.96.0.199",
         cluster_ips=("10.96.0.199",),
         ip_families=("IPv4",),
@@ -115,18 +134,21 @@ _UNRELATED = Service(
     classes=_CLASSES,
 )
 def unrelated(case: Case) -> None:
-    """Another Service, at an address and a node port of its own, changes nothing for the others, neither
-    when it comes nor when it goes.
+    """Another Service, at a port of its own of addresses that it shares with others, changes nothing for
+    them, neither when it comes nor when it goes.
     """
     cluster = case.cluster
+    shared = dict.fromkeys(ip for service in cluster.services for ip in service.spec.external_ips)
+    other = evolve(_UNRELATED, spec=evolve(_UNRELATED.spec, external_ips=tuple(shared)))
+    numbers = {number for port in other.spec.ports for number in (port.port, port.node_port)}
     items = [
         item
         for item in asked(case)
-        if item.flow.ip != _UNRELATED.spec.cluster_ip and item.flow.port != _UNRELATED.spec.ports[0].node_port
+        if item.flow.ip != other.spec.cluster_ip and item.flow.port not in numbers
     ]
     if not items:
         return
-    more = in_state(case, evolve(cluster, services=(_UNRELATED, *cluster.services)))
+    more = in_state(case, evolve(cluster, services=(other, *cluster.services)))
     compare(case, items, decide_again(more, items), "RT-028")
     compare(case, items, decide_again(more.moved(case.cluster), items), "SYNC-02")
 
@@ -140,15 +162,63 @@ def unrelated(case: Case) -> None:
     classes=_CLASSES,
 )
 def labels(case: Case) -> None:
-    """A label that means nothing to a proxy, on Services and slices, changes no decision."""
+    """A label or an annotation that means nothing to a proxy, be it on Services alone or on slices
+    alone, changes no decision.
+    """
     more = FrozenMap({"example.com/note": "x"})
 
     def labelled(meta: ObjectMeta) -> ObjectMeta:
-        return evolve(meta, labels=meta.labels | more)
+        return evolve(meta, labels=meta.labels | more, annotations=meta.annotations | more)
 
-    cluster = change_services(case.cluster, lambda item: evolve(item, metadata=labelled(item.metadata)))
-    cluster = change_slices(cluster, lambda item: evolve(item, metadata=labelled(item.metadata)))
-    unchanged(case, cluster, "SYNC-02")
+    if turn_of(case.cluster) % 2:
+        changed = change_slices(case.cluster, lambda item: evolve(item, metadata=labelled(item.metadata)))
+    else:
+        changed = change_services(case.cluster, lambda item: evolve(item, metadata=labelled(item.metadata)))
+    unchanged(case, changed, "SYNC-02")
+
+
+@invariant(
+    "routing.traffic-distribution-is-for-the-controller",
+    kind=Kind.METAMORPHIC,
+    requirements=("TOPO-001",),
+    asks=ROUTE,
+    level=Level.KUBE_PROXY,
+    classes=_CLASSES,
+)
+def distribution(case: Case) -> None:
+    """Another traffic distribution changes no decision as long as the hints in the slices are the same."""
+
+    def turned(spec: ServiceSpec) -> ServiceSpec:
+        other = None if spec.traffic_distribution else "PreferSameZone"
+        return spec if spec.type == "ExternalName" else evolve(spec, traffic_distribution=other)
+
+    unchanged_at_one(case, change_specs(case.cluster, turned), "TOPO-001")
+
+
+@invariant(
+    "routing.further-addresses-mean-nothing",
+    kind=Kind.METAMORPHIC,
+    requirements=("RT-005",),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=_CLASSES,
+)
+def further_addresses(case: Case) -> None:
+    """An endpoint that gets a second address is still reached at its first one alone."""
+
+    def more(endpoint: Endpoint) -> Endpoint:
+        last = endpoint.addresses[0].rpartition(".")[2]
+        return evolve(endpoint, addresses=(*endpoint.addresses, f"10.246.0.{last}"))
+
+    service = some_service(case)
+    name = service.metadata.name if service else ""
+
+    def longer(item: EndpointSlice) -> EndpointSlice:
+        if item.address_type != "IPv4" or item.metadata.labels.get(SERVICE_NAME_LABEL) != name:
+            return item
+        return evolve(item, endpoints=tuple(map(more, item.endpoints)))
+
+    unchanged_at_one(case, change_slices(case.cluster, longer), "RT-005")
 
 
 @invariant(

@@ -16,10 +16,12 @@ from conformance.invariants.routing.related import (
     unchanged,
 )
 from reference.objects import SERVICE_NAME_LABEL, Endpoint, EndpointSlice, ServiceSpec
-from reference.questions import ClientKind
+from reference.questions import ClientKind, Decision
 from reference.routing import Destination
 
 _CLASSES = ("forwarded",)
+NOWHERE = "10.244.0.199"
+"""The address of an endpoint that names no node."""
 
 
 def flip_external(spec: ServiceSpec) -> ServiceSpec:
@@ -67,7 +69,17 @@ def is_local(item: Asked) -> bool:
 )
 def external_policy(case: Case) -> None:
     """Turning external policies from Cluster to Local and back changes nothing at a cluster IP."""
-    unchanged(case, change_specs(case.cluster, flip_external), "ETP-002", only=is_internal)
+    changed = change_specs(case.cluster, flip_external)
+    unchanged(case, changed, lambda item, _: _both(item, "ETP-002"), only=is_internal)
+
+
+def _both(item: Asked, requirement: str) -> str:
+    """The row that says so, or where the other policy is Local that each of them is for itself."""
+    assert isinstance(item, Served)
+    spec = item.match.service.spec
+    internal = item.destination is Destination.CLUSTER_IP
+    own = spec.internal_traffic_policy if internal else spec.external_traffic_policy
+    return "ITP-009" if own == "Local" else requirement
 
 
 @invariant(
@@ -85,7 +97,7 @@ def internal_policy_outside(case: Case) -> None:
     unchanged(
         case,
         change_specs(case.cluster, flip_internal),
-        "ITP-002",
+        lambda item, _: _both(item, "ITP-002"),
         only=lambda item: is_external(item) and item.flow.client.kind is ClientKind.EXTERNAL,
     )
 
@@ -93,7 +105,7 @@ def internal_policy_outside(case: Case) -> None:
 @invariant(
     "routing.internal-policy-does-not-touch-other-addresses",
     kind=Kind.METAMORPHIC,
-    requirements=("ITP-002", "ITP-006"),
+    requirements=("ITP-006",),
     asks=ROUTE,
     level=Level.KUBE_PROXY,
     classes=_CLASSES,
@@ -116,7 +128,7 @@ def internal_policy(case: Case) -> None:
 def hints(case: Case) -> None:
     """Taking all topology hints away changes nothing for clients that a policy Local binds to a node."""
     unhinted = change_endpoints(case.cluster, lambda endpoint: evolve(endpoint, hints=None))
-    unchanged(case, unhinted, "ITP-008", only=is_local)
+    unchanged(case, unhinted, lambda item, _: "ITP-008" if is_internal(item) else "TOPO-009", only=is_local)
 
 
 @invariant(
@@ -127,17 +139,31 @@ def hints(case: Case) -> None:
     classes=_CLASSES,
 )
 def remote(case: Case) -> None:
-    """An endpoint that is added on another node changes nothing for clients that a policy Local binds to
-    a node, but that being dropped and being refused may change places.
+    """Endpoints that are added on another node, and on none, change nothing for clients that a policy
+    Local binds to a node, but that being dropped and being refused may change places.
     """
     far = Endpoint(("10.245.0.9",), node_name="far-away")
+    # By its address it could be the first node's, but locality goes by name alone.
+    nowhere = Endpoint((NOWHERE,))
 
     def more(item: EndpointSlice) -> EndpointSlice:
         if not item.metadata.labels.get(SERVICE_NAME_LABEL):
             return item
-        return evolve(item, endpoints=(*item.endpoints, far))
+        return evolve(item, endpoints=(*item.endpoints, far, nowhere))
 
-    unchanged(case, change_slices(case.cluster, more), "RT-019", only=is_local)
+    unchanged(
+        case,
+        change_slices(case.cluster, more),
+        _remote_row,
+        only=is_local,
+    )
+
+
+def _remote_row(item: Asked, got: Decision) -> str:
+    """The row that a changed decision breaks."""
+    if any(backend.ip == NOWHERE for backend in got.backends) and len(got.backends - item.got.backends) == 1:
+        return "RT-019"
+    return "ITP-003" if is_internal(item) else "ETP-005"
 
 
 @invariant(

@@ -15,6 +15,13 @@ from reference.objects import Cluster, Endpoint, EndpointSlice, Service, Service
 from reference.questions import Backend, Decision, Outcome
 
 Only = Callable[[Asked], bool]
+Row = str | Callable[[Asked, Decision], str]
+"""The requirement that a flow would break, or what tells it by the flow and the wrong decision."""
+
+
+def row_of(requirement: Row, item: Asked, got: Decision) -> str:
+    """The requirement that a decision on a flow breaks."""
+    return requirement if isinstance(requirement, str) else requirement(item, got)
 
 
 def change_services(cluster: Cluster, change: Callable[[Service], Service]) -> Cluster:
@@ -49,6 +56,17 @@ def some_service(case: Case, fits: Callable[[Service], bool] = lambda _: True) -
     return list(found.values())[turn_of(case.cluster) % len(found)] if found else None
 
 
+def unchanged_at_one(case: Case, cluster: Cluster, requirement: Row) -> None:
+    """As `unchanged`, for the flows of one Service, another one from cluster to cluster."""
+    service = some_service(case)
+    unchanged(
+        case,
+        cluster,
+        requirement,
+        only=lambda item: isinstance(item, Served) and item.match.service is service,
+    )
+
+
 def of_service(case: Case, service: Service) -> list[Served]:
     """The flows that are for a port of one Service."""
     return [item for item in served(case) if item.match.service is service]
@@ -65,7 +83,7 @@ def is_same(item: Asked, after: Decision) -> bool:
     return not forwarded or not item.complete or item.got.backends == after.backends
 
 
-def unchanged(case: Case, cluster: Cluster, requirement: str, *, only: Only = lambda _: True) -> None:
+def unchanged(case: Case, cluster: Cluster, requirement: Row, *, only: Only = lambda _: True) -> None:
     """The decisions on the flows of the case are the same in `cluster`."""
     items = [item for item in asked(case) if only(item)]
     if not items or cluster == case.cluster:
@@ -79,20 +97,20 @@ def decide_again(related: Case, items: Sequence[Asked]) -> list[Decision]:
     return decisions(related, [item.flow for item in items], sizes=[item.size for item in items])
 
 
-def compare(case: Case, items: Iterable[Asked], after: Iterable[Decision], requirement: str) -> None:
+def compare(case: Case, items: Iterable[Asked], after: Iterable[Decision], requirement: Row) -> None:
     """Each decision is the same as before."""
     for item, got in zip(items, after, strict=True):
         case.judged("forwarded" if item.got.outcome is Outcome.FORWARD else "not forwarded")
         if not is_same(item, got):
             case.fail(
-                requirement,
+                row_of(requirement, item, got),
                 question=f"{item.text}, before and after the change",
                 expected=f"{shown(item.got)}, as before",
                 got=shown(got),
             )
 
 
-def right_in(case: Case, cluster: Cluster, requirement: str, *, only: Only = lambda _: True) -> None:
+def right_in(case: Case, cluster: Cluster, requirement: Row, *, only: Only = lambda _: True) -> None:
     """After the change to `cluster`, each flow of the case meets what is allowed there."""
     if cluster == case.cluster:
         return
@@ -103,7 +121,7 @@ def right_in(case: Case, cluster: Cluster, requirement: str, *, only: Only = lam
         case.judged("forwarded" if item.expected.outcome is Outcome.FORWARD else "not forwarded")
         if not item.is_right:
             case.fail(
-                requirement,
+                row_of(requirement, item, item.got),
                 question=f"{item.text}, after the change",
                 expected=item.wanted,
                 got=shown(item.got),
@@ -111,8 +129,9 @@ def right_in(case: Case, cluster: Cluster, requirement: str, *, only: Only = lam
             )
 
 
-def gone(case: Case, related: Case, items: Sequence[Served], requirement: str, what: str) -> None:
+def gone(case: Case, related: Case, items: Sequence[Served], requirement: Row, what: str) -> None:
     """None of the flows is forwarded any more, where no other service port took the address over."""
+    before = {item.flow: item for item in items}
     for item in ask(related, [item.flow for item in items]):
         if item.place is not None:
             continue
@@ -120,7 +139,7 @@ def gone(case: Case, related: Case, items: Sequence[Served], requirement: str, w
         untouched = frozenset({Backend(item.flow.ip, item.flow.port)})
         if item.got.outcome is Outcome.FORWARD and item.got.backends != untouched:
             case.fail(
-                requirement,
+                row_of(requirement, before[item.flow], item.got),
                 question=f"{item.text}, after {what}",
                 expected="not forwarded",
                 got=shown(item.got),

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, shown, texts
+from conformance.invariants.routing.asked import ROUTE, Served, shown, texts
+from conformance.invariants.routing.blame import stranger_row
 from conformance.invariants.routing.claims import claims, forwarded
 from reference.questions import ClientKind
+
+_LISTED = ("RT-001", "RT-002", "RT-003", "RT-004")
 
 
 @invariant(
     "routing.backends-are-listed-for-the-port",
     kind=Kind.STATED,
-    requirements=("RT-001", "RT-002", "RT-003", "RT-004"),
+    requirements=_LISTED,
     asks=ROUTE,
     classes=("forwarded",),
 )
@@ -26,8 +29,9 @@ def listed(case: Case) -> None:
         known = frozenset(entry.backend for claim in found for entry in claim.listed)
         strangers = item.got.backends - known
         if strangers:
+            row = stranger_row(case.cluster, item, min(strangers)) if isinstance(item, Served) else "RT-001"
             case.fail(
-                "RT-001",
+                row if row in _LISTED else "RT-001",
                 question=item.text,
                 expected=f"backends out of {texts(known)}",
                 got=f"also {texts(strangers)}",
@@ -56,8 +60,9 @@ def port_numbers(case: Case) -> None:
                 continue
             case.judged(*(() if item.flow.port in known else ("another number than the Service's",)))
             if backend.port not in known:
+                others = {port for each in numbers.values() for port in each}
                 case.fail(
-                    "RT-001",
+                    "RT-003" if backend.port in others else "RT-001",
                     question=item.text,
                     expected=f"port {sorted(known)} of {backend.ip}",
                     got=f"port {backend.port}",
@@ -81,8 +86,9 @@ def unusable(case: Case) -> None:
         case.judged(*(["an unusable endpoint"] if useless else []))
         wrong = item.got.backends & useless
         if wrong:
+            terminating = {entry.backend for entry in every if entry.terminating}
             case.fail(
-                "RT-009",
+                "TERM-005" if wrong <= terminating else "RT-009",
                 question=item.text,
                 expected="only endpoints that are ready, or serving while they terminate",
                 got=texts(wrong),
@@ -171,9 +177,10 @@ def never_crosses(case: Case) -> None:
                 continue
             case.judged(name)
             here = frozenset(entry.backend for entry in claim.listed if entry.node_name == node)
+            nowhere = frozenset(entry.backend for entry in claim.listed if entry.node_name is None)
             if item.got.backends - here:
                 case.fail(
-                    row,
+                    "RT-019" if item.got.backends <= here | nowhere else row,
                     question=item.text,
                     expected=f"only endpoints on {node}: {texts(here)}",
                     got=shown(item.got),

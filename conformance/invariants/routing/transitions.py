@@ -9,7 +9,8 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Served, ask, asked, shown
+from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, shown
+from conformance.invariants.routing.blame import row
 from conformance.invariants.routing.related import (
     compare,
     decide_again,
@@ -30,6 +31,11 @@ from reference.objects import (
 )
 from reference.questions import Outcome
 from reference.routing import Destination
+
+
+def _freed(item: Asked, otherwise: str) -> str:
+    """The row by which an address is no longer served."""
+    return "NP-015" if isinstance(item, Served) and item.destination is Destination.NODE_PORT else otherwise
 
 
 def _replaced(cluster: Cluster, old: Service, *new: Service) -> Cluster:
@@ -65,7 +71,7 @@ def deleted(case: Case) -> None:
         return
     items = of_service(case, service)
     related = in_state(case, _replaced(case.cluster, service))
-    gone(case, related, items, "SYNC-08", "the Service was deleted")
+    gone(case, related, items, lambda item, _: _freed(item, "SYNC-08"), "the Service was deleted")
     _others_unchanged(case, related, items, "SYNC-08")
 
 
@@ -170,7 +176,13 @@ def retyped(case: Case) -> None:
     items = of_service(case, service)
     outer = [item for item in items if item.destination is not Destination.CLUSTER_IP]
     related = in_state(case, _replaced(case.cluster, service, plain))
-    gone(case, related, outer, "SYNC-11", "the Service became one of type ClusterIP")
+    gone(
+        case,
+        related,
+        outer,
+        lambda item, _: _freed(item, "SYNC-11"),
+        "the type became ClusterIP",
+    )
     _others_unchanged(case, related, outer, "SYNC-11")
 
 
@@ -239,7 +251,7 @@ def come_and_go(case: Case) -> None:
 @invariant(
     "routing.an-endpoint-that-stops-being-ready-is-left-out",
     kind=Kind.METAMORPHIC,
-    requirements=("RT-009", "TERM-001", "TERM-002", "TERM-003"),
+    requirements=("TERM-001", "RT-009", "TERM-002", "TERM-003"),
     asks=ROUTE,
     level=Level.CLASS,
     classes=("forwarded",),
@@ -263,4 +275,13 @@ def stops(case: Case) -> None:
         )
         for item in case.cluster.endpoint_slices
     )
-    right_in(case, evolve(case.cluster, endpoint_slices=slices), "TERM-001")
+    changed = evolve(case.cluster, endpoint_slices=slices)
+    right_in(case, changed, lambda item, _: _stopped(changed, item))
+
+
+_STOPPED = ("TERM-001", "RT-009", "TERM-002", "TERM-003")
+
+
+def _stopped(cluster: Cluster, item: Asked) -> str:
+    """The row that a wrong set breaks once endpoints terminate."""
+    return row(cluster, item, _STOPPED, "TERM-001") if isinstance(item, Served) else "TERM-001"

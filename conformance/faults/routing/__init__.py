@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Service proxies that are wrong in one way each, a module for each topic."""
+
+from conformance.faults.routing import (
+    affinity,
+    conditions,
+    endpoint_updates,
+    frontends,
+    health,
+    membership,
+    policies,
+    updates,
+)
+
+__all__ = [
+    "affinity",
+    "conditions",
+    "endpoint_updates",
+    "frontends",
+    "health",
+    "membership",
+    "policies",
+    "updates",
+]
