@@ -17,6 +17,7 @@ from conformance.example import Example
 from conformance.faults.base import Fault
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case, Invariant, Kind
+from conformance.outcomes import Outcome
 from conformance.selection import missing_operation
 from conformance.strategies.examples import examples
 
@@ -113,6 +114,9 @@ def _caught(
     found = []
     for invariant in judging:
         failure = judge_case(session, invariant, case)
-        if failure is not None and failure.requirement == requirement:
+        # A crash is no proof that the invariant looks.
+        if failure is None or failure.outcome is not Outcome.DEVIATION:
+            continue
+        if requirement in (failure.requirement, *failure.because):
             found.append((invariant, failure))
     return found

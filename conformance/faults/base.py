@@ -34,6 +34,8 @@ class Faulty(ReferenceAdapter):
     """
 
     name = "faulty reference"
+    applied: Cluster = Cluster()
+    """The state as it was given; `cluster` is as it is seen."""
 
     def see(self, cluster: Cluster) -> Cluster:
         """The cluster that the implementation takes for the applied one."""
@@ -84,6 +86,15 @@ def registered() -> dict[str, Fault]:
     return dict(_REGISTRY)
 
 
+def register(fault: Fault) -> None:
+    """Take up a fault that is one row of a table; the decorators below do it for all others."""
+    if fault.id in _REGISTRY:
+        raise ValueError(f"fault {fault.id!r} is registered twice")
+    if not fault.sentence or not fault.breaks:
+        raise ValueError(f"fault {fault.id!r} needs a docstring and the requirements that it breaks")
+    _REGISTRY[fault.id] = fault
+
+
 def _register(
     source: Any, breaks: Sequence[str], make: Callable[[], Any] | None, bugs: Sequence[str], missing: str = ""
 ) -> None:
@@ -92,11 +103,7 @@ def _register(
     words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in source.__name__)
     name = f"{Area(area).value}.{words.strip('_-').replace('_', '-')}"
     sentence = " ".join((source.__doc__ or "").split())
-    if name in _REGISTRY:
-        raise ValueError(f"fault {name!r} is registered twice")
-    if not sentence or not breaks:
-        raise ValueError(f"fault {name!r} needs a docstring and the requirements that it breaks")
-    _REGISTRY[name] = Fault(name, sentence, tuple(breaks), make, tuple(bugs), missing)
+    register(Fault(name, sentence, tuple(breaks), make, tuple(bugs), missing))
 
 
 def _known(operations: Sequence[str]) -> frozenset[str]:

@@ -22,7 +22,7 @@ def examples(
     areas: AbstractSet[Area] = frozenset(Area),
     limits: Limits | None = None,
     most_selections: int = 3,
-    most_requests: int = 7,
+    most_requests: int = 10,
 ) -> st.SearchStrategy[Example]:
     """Examples for `areas`; nothing is drawn for an area that is not judged."""
     return st.builds(

@@ -10,6 +10,8 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports import topics
 from conformance.invariants.ports.timeline import Step, responses, show_response, steps
+from conformance.invariants.ports.unfounded import ROWS_OF_UPDATES, unfounded_update
+from reference.ports.defaulting import LOAD_BALANCER
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, NOT_FOUND
 from reference.questions import Verb
 
@@ -284,31 +286,40 @@ def allocation_errors_come_alone(case: Case) -> None:
             )
 
 
-_UPDATE_ROWS = (
-    "ALLOC-034",
-    "VAL-046",
-    "VAL-056",
-    "VAL-062",
-    "VAL-067",
-    "TYPE-013",
-    "TYPE-016",
-    "TYPE-017",
-    "TYPE-022",
-    "TYPE-023",
-    "TYPE-024",
-)
+_ROWS_OF_UPDATES = ("VAL-046", "VAL-048", "VAL-056", "VAL-058", "VAL-062", "VAL-067")
 
 
-def _update_row(step: Step) -> str:
+def _rule_of_update(step: Step) -> str:
     """The row that refuses an update; validation in general is TYPE-013."""
     rules = step.expectation.rejected.rules if step.expectation.rejected else ()
-    return next((rule for rule in rules if rule in _UPDATE_ROWS), "TYPE-013")
+    return next((rule for rule in rules if rule in _ROWS_OF_UPDATES), "TYPE-013")
+
+
+def _row_of_update(step: Step) -> str:
+    """What the rule means for a Service of this type; or what an unfounded refusal breaks."""
+    if step.expectation.rejected is None:
+        return unfounded_update(step.response.causes)
+    rule, old = _rule_of_update(step), step.old
+    if old is not None and rule == "VAL-046":
+        headless = "None" in (old.spec.cluster_ip, step.request.service.spec.cluster_ip)
+        return "TYPE-023" if headless else "ALLOC-034"
+    if old is not None and rule in ("VAL-056", "VAL-058") and old.spec.type == LOAD_BALANCER:
+        return "TYPE-022"
+    return rule
 
 
 @invariant(
     "ports.update-admission",
     kind=Kind.AGREEMENT,
-    requirements=_UPDATE_ROWS,
+    requirements=(
+        *ROWS_OF_UPDATES,
+        "ALLOC-034",
+        "TYPE-022",
+        "TYPE-023",
+        "VAL-056",
+        "VAL-062",
+        "VAL-067",
+    ),
     asks=("admit",),
     classes=("update granted", "update refused"),
 )
@@ -322,17 +333,17 @@ def update_admission(case: Case) -> None:
             continue
         case.judged("update refused" if rejected else "update granted")
         if not step.expectation.allows(granted=step.granted):
-            topics.fail_acceptance(case, step, _update_row(step))
+            topics.fail_acceptance(case, step, _row_of_update(step))
 
 
 @invariant(
     "ports.update-causes",
     kind=Kind.AGREEMENT,
-    requirements=tuple(row for row in _UPDATE_ROWS if row not in ("TYPE-016", "TYPE-017", "TYPE-024")),
+    requirements=("TYPE-013", "VAL-046", "VAL-056", "VAL-062", "VAL-067"),
     asks=("admit",),
 )
 def update_causes(case: Case) -> None:
     """The refusal of an update names each field and the reason."""
     for step in steps(case):
         if step.request.verb is Verb.UPDATE and step.rejected is not None:
-            topics.judge_causes_of(case, step, _update_row(step))
+            topics.judge_causes_of(case, step, _rule_of_update(step))

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports.timeline import Moment, key_of, moments, show_response
 from reference.objects import ClusterSettings, Service
+from reference.ports.server import is_granted
 from reference.questions import Cause, Verb
 
 WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
@@ -217,7 +218,7 @@ def same(case: Case, moment: Moment, requirement: str, field: str, expected: obj
 @invariant(
     "ports.numbers-are-refused-for-a-visible-reason",
     kind=Kind.STATED,
-    requirements=("ALLOC-001", "ALLOC-002", "ALLOC-004", "ALLOC-016", "ALLOC-020", "ALLOC-035"),
+    requirements=("ALLOC-002", "ALLOC-004", "ALLOC-016", "ALLOC-020", "ALLOC-035"),
     asks=("admit",),
     classes=("node port", "cluster IP"),
 )
@@ -243,7 +244,7 @@ def numbers_are_refused_for_a_visible_reason(case: Case) -> None:
             held = {ip for other in moment.before.values() for ip in _cluster_ips(other)}
             if _is_usable(ips[0], moment.session.settings) and ips[0] not in held:
                 case.fail(
-                    "ALLOC-004",
+                    _row_of_release(case, moment, ips[0], _cluster_ips),
                     question=str(moment),
                     expected=f"granted, since {ips[0]} is usable and no Service holds it",
                     got=show_response(moment.response),
@@ -261,17 +262,39 @@ def _judge_refused_node_ports(case: Case, moment: Moment, causes: set[Cause]) ->
         refused = Cause(f"spec.ports[{index}].nodePort", "Invalid") in causes
         if refused and first <= port.node_port <= last and port.node_port not in held:
             case.fail(
-                "ALLOC-004",
+                _row_of_release(case, moment, port.node_port, _node_port_numbers),
                 question=str(moment),
                 expected=f"granted, since {port.node_port} is in the range and no Service holds it",
                 got=show_response(moment.response),
             )
 
 
+def _node_port_numbers(service: Service) -> list[int]:
+    return [number for _, number in _node_ports(service)]
+
+
+def _row_of_release(
+    case: Case, moment: Moment, number: object, numbers_of: Callable[[Service], Sequence[object]]
+) -> str:
+    """How the last Service that held a number gave it up; none did where a refused one took it."""
+    earlier = [
+        other for other in moments(case) if other.session is moment.session and other.index < moment.index
+    ]
+    for item in reversed(earlier):
+        if item.old is None or number not in numbers_of(item.old) or not is_granted(item.response):
+            continue
+        if item.request.verb is Verb.DELETE or item.service is None:
+            return "ALLOC-004"
+        if item.service.spec.type == "ExternalName" != item.old.spec.type:
+            return "ALLOC-020" if moment.request.service.spec.type in WITH_NODE_PORTS else "ALLOC-035"
+        return "ALLOC-016" if item.service.spec.type in WITH_NODE_PORTS else "ALLOC-020"
+    return "ALLOC-002"
+
+
 @invariant(
     "ports.pools-are-used-up-before-they-are-full",
     kind=Kind.STATED,
-    requirements=("ALLOC-004", "ALLOC-008", "ALLOC-010", "ALLOC-028", "ALLOC-030"),
+    requirements=("ALLOC-008", "ALLOC-010", "ALLOC-030"),
     asks=("admit",),
     classes=("full",),
 )
@@ -294,12 +317,14 @@ def pools_are_used_up(case: Case) -> None:
         ips = {ip for other in moment.before.values() for ip in _cluster_ips(other)}
         sizes = [_network(text).num_addresses - 2 for text in moment.session.settings.service_cidrs]
         if last - first + 1 - len(ports) >= needed and min(sizes) > len(ips):
+            row = "ALLOC-010" if needed else "ALLOC-030"
             case.fail(
-                "ALLOC-010",
+                row,
                 question=str(moment),
                 expected=(
                     f"granted: of the node ports {first} to {last} only {sorted(ports)} are taken, "
                     f"of the cluster IPs only {sorted(ips)}"
                 ),
                 got=show_response(moment.response),
+                because=(row, "ALLOC-008") if needed else (row,),
             )

@@ -59,7 +59,7 @@ def target_port_defaults_to_port(case: Case) -> None:
 @invariant(
     "ports.immutable-fields-stay",
     kind=Kind.STATED,
-    requirements=("ALLOC-023", "ALLOC-034", "VAL-046", "VAL-062", "VAL-067"),
+    requirements=("ALLOC-023", "ALLOC-034", "VAL-062"),
     asks=("admit",),
     classes=("cluster IP",),
 )
@@ -135,10 +135,8 @@ def twins_share_a_node_port(case: Case) -> None:
     requirements=(
         "TYPE-001",
         "TYPE-002",
-        "TYPE-005",
         "TYPE-006",
         "TYPE-007",
-        "ALLOC-018",
         "ALLOC-020",
         "ALLOC-021",
     ),

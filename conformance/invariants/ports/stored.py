@@ -12,18 +12,19 @@ from typing import Any
 
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports.timeline import Step, compare, steps, stored
-from reference.objects import Service
-from reference.ports.defaulting import EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT_TYPES
+from reference.objects import CLUSTER_IP_NONE, Service
+from reference.ports.defaulting import EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT, NODE_PORT_TYPES
+from reference.ports.families import PREFER_DUAL_STACK, REQUIRE_DUAL_STACK
 from reference.questions import Verb
 
 Fields = dict[str, tuple[str, Callable[[Service], Any]]]
 
+_INTERNAL = "spec.internalTrafficPolicy"
 _DEFAULTS: Fields = {
     "spec.type": ("TYPE-001", lambda service: service.spec.type),
     "spec.ports[].protocol": ("PORT-001", lambda service: tuple(p.protocol for p in service.spec.ports)),
     "spec.ports[].targetPort": ("PORT-002", lambda service: tuple(p.target_port for p in service.spec.ports)),
     "spec.sessionAffinity": ("TYPE-009", lambda service: service.spec.session_affinity),
-    "spec.internalTrafficPolicy": ("TYPE-009", lambda service: service.spec.internal_traffic_policy),
     "spec.externalTrafficPolicy": ("TYPE-009", lambda service: service.spec.external_traffic_policy),
     "spec.allocateLoadBalancerNodePorts": (
         "TYPE-009",
@@ -98,6 +99,8 @@ def defaults(case: Case) -> None:
     for step, expected, got in stored(case, Verb.CREATE):
         case.judged(*_left_out(step.request.service, expected))
         compare(case, step, expected, got, _DEFAULTS)
+        policy = "VAL-068" if expected.spec.type == EXTERNAL_NAME else "TYPE-009"
+        compare(case, step, expected, got, {_INTERNAL: (policy, _of("internal_traffic_policy"))})
         rule = "VAL-034" if expected.spec.session_affinity == "ClientIP" else "VAL-035"
         compare(case, step, expected, got, {"spec.sessionAffinityConfig": (rule, _affinity_config)})
 
@@ -169,7 +172,13 @@ def node_ports_of_a_new_service(case: Case) -> None:
     """
     for step, expected, got in stored(case, Verb.CREATE):
         case.judged(*_kinds(expected))
-        compare(case, step, expected, got, _numbers(_node_port_rule(step, expected), "ALLOC-021"))
+        compare(
+            case,
+            step,
+            expected,
+            got,
+            _numbers(_node_port_rule(step, expected), _health_check_rule(expected)),
+        )
 
 
 def _kinds(service: Service) -> list[str]:
@@ -182,12 +191,18 @@ def _kinds(service: Service) -> list[str]:
     return kinds
 
 
+def _health_check_rule(expected: Service) -> str:
+    if expected.spec.type == NODE_PORT:
+        return "TYPE-012"
+    return "ALLOC-024" if expected.spec.allocate_load_balancer_node_ports is False else "ALLOC-021"
+
+
 def _node_port_rule(step: Step, expected: Service) -> str:
     sent = step.request.service.spec
     if expected.spec.type == EXTERNAL_NAME:
         return "VAL-020"
     if expected.spec.type == LOAD_BALANCER and sent.allocate_load_balancer_node_ports is False:
-        return "ALLOC-018"
+        return "ALLOC-018" if any(port.node_port for port in sent.ports) else "TYPE-005"
     if len({port.port for port in sent.ports}) < len(sent.ports):
         return "ALLOC-013" if all(port.node_port for port in sent.ports) else "ALLOC-012"
     return "ALLOC-009" if any(port.node_port for port in sent.ports) else "TYPE-002"
@@ -207,7 +222,8 @@ def cluster_ips_of_a_new_service(case: Case) -> None:
     for step, expected, got in stored(case, Verb.CREATE):
         kind, rule = _address_kind(step, expected)
         case.judged(kind)
-        compare(case, step, expected, got, _addresses(rule, "ALLOC-025", "ALLOC-036", "ALLOC-036"))
+        families = _family_rule(step)
+        compare(case, step, expected, got, _addresses(rule, "ALLOC-025", families, "ALLOC-036"))
 
 
 def _address_kind(step: Step, expected: Service) -> tuple[str, str]:
@@ -219,6 +235,14 @@ def _address_kind(step: Step, expected: Service) -> tuple[str, str]:
     return ("explicit cluster IP", "ALLOC-029") if explicit else ("cluster IP", "ALLOC-025")
 
 
+def _family_rule(step: Step) -> str:
+    sent = step.request.service.spec
+    if sent.ip_family_policy in (PREFER_DUAL_STACK, REQUIRE_DUAL_STACK):
+        return "ALLOC-039"
+    inferred = sent.cluster_ip not in ("", CLUSTER_IP_NONE) and not sent.ip_families
+    return "ALLOC-038" if inferred else "ALLOC-036"
+
+
 @invariant(
     "ports.dynamic-node-ports-come-from-the-upper-band",
     kind=Kind.AGREEMENT,
@@ -228,7 +252,7 @@ def _address_kind(step: Step, expected: Service) -> tuple[str, str]:
 )
 def dynamic_node_ports(case: Case) -> None:
     """A node port that the server chooses is from the upper band while any number is free there."""
-    _judge_bands(case, "nodePort", "ALLOC-008")
+    _judge_bands(case, "nodePort", "ALLOC-008", "ALLOC-007")
 
 
 @invariant(
@@ -240,10 +264,10 @@ def dynamic_node_ports(case: Case) -> None:
 )
 def dynamic_cluster_ips(case: Case) -> None:
     """A cluster IP that the server chooses is from the upper band while any address is free there."""
-    _judge_bands(case, "clusterIPs", "ALLOC-028")
+    _judge_bands(case, "clusterIPs", "ALLOC-028", "ALLOC-027")
 
 
-def _judge_bands(case: Case, field: str, requirement: str) -> None:
+def _judge_bands(case: Case, field: str, requirement: str, formula: str) -> None:
     for step, _, _ in stored(case, Verb.CREATE, Verb.UPDATE):
         assert step.accepted is not None
         for choice in step.accepted.choices:
@@ -259,6 +283,7 @@ def _judge_bands(case: Case, field: str, requirement: str) -> None:
                     question=f"{choice.field} chosen for {step}",
                     expected=str(choice.allowed),
                     got=str(choice.taken),
+                    because=(requirement, formula),
                 )
 
 
@@ -310,8 +335,11 @@ def _node_port_change(old: Service, new: Service) -> tuple[str, str]:
         return "", "TYPE-020"
     if old.spec.type != new.spec.type:
         return "node ports kept", "TYPE-017" if new.spec.type == LOAD_BALANCER else "TYPE-018"
-    if old.spec.allocate_load_balancer_node_ports != new.spec.allocate_load_balancer_node_ports:
+    allocates = new.spec.allocate_load_balancer_node_ports
+    if old.spec.allocate_load_balancer_node_ports != allocates:
         return "node ports kept", "ALLOC-019"
+    if allocates is False:
+        return "node ports kept", "ALLOC-018"
     return "node ports kept", "ALLOC-015"
 
 
@@ -336,7 +364,8 @@ def cluster_ips_after_an_update(case: Case) -> None:
         elif expected.spec.type == EXTERNAL_NAME != old.spec.type:
             kind, rule = "to ExternalName", "TYPE-014"
         case.judged(kind)
-        compare(case, step, expected, got, _addresses(rule, rule, rule, rule))
+        address = "ALLOC-035" if rule == "TYPE-015" else rule
+        compare(case, step, expected, got, _addresses(address, rule, rule, rule))
 
 
 @invariant(

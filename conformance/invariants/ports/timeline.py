@@ -30,6 +30,8 @@ class Step:
     expectation: Expectation
     granted: bool
     is_as_expected: bool
+    old: Service | None
+    """What is stored under the name before."""
 
     @property
     def accepted(self) -> Accepted | None:
@@ -112,7 +114,8 @@ def _walk(session: ApiSession, answers: tuple[ApiResponse, ...]) -> Iterator[Ste
         expectation = server.expected(request, response)
         accepted = expectation.accepted if granted else None
         same = accepted is not None and accepted.service == response.service
-        yield Step(index, session, request, response, expectation, granted, same)
+        old = server.services.get(key_of(request.service))
+        yield Step(index, session, request, response, expectation, granted, same, old)
         if expectation.is_open or not expectation.allows(granted=granted):
             return
         if accepted is not None:

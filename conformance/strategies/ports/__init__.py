@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from conformance.strategies import pools
 from conformance.strategies.ports.defects import DEFECTS, ODDITIES, UNSPOKEN, Defect
-from conformance.strategies.ports.edits import EDITS
+from conformance.strategies.ports.edits import EDITS, OWN, own_edit
+from conformance.strategies.ports.effects import effects
 from conformance.strategies.ports.numbers import CHOICES, SETTINGS, numbers
 from conformance.strategies.ports.objects import NEAR_MISSES, SHAPES, Make
 from reference.objects import ClusterSettings, Service
@@ -73,6 +74,9 @@ STORIES: tuple[str, ...] = (
     "A B",
     "A -A",
     "A u",
+    "A u B",
+    "A u B",
+    "A u A",
     "A -A B",
     "A B C",
     "A u B",
@@ -105,10 +109,12 @@ each in its own way; U: A as it was first meant; b: change B.
 """
 
 _PROBE = ("default", "probe")
-_PROBES = 2
-"""How many requests of a session are to be refused, each for its one reason."""
+_NEAR = ("shop", "near")
+_CHANGED = ("shop", "changed")
+_PROBES = 5
+"""How many requests of a session are no part of its story."""
 _DEFECTS = tuple(DEFECTS)
-_EDITS = tuple(EDITS)
+_EDITS: tuple[str | int, ...] = (*EDITS, *(4 * tuple(range(max(map(len, OWN.values()))))))
 
 
 @frozen
@@ -123,16 +129,21 @@ class _Plot:
     first: str
     second: str
     third: str
-    edits: tuple[str, str]
+    edits: tuple[str | int, str | int]
+    """Names of edits, or numbers of those that matter to the type of the Service."""
     defects: int
     """0 for none, or where in `DEFECTS` to begin."""
 
 
-def sessions(*, max_requests: int = 6) -> st.SearchStrategy[tuple[ApiSession, ...]]:
+def sessions(*, max_requests: int = 10) -> st.SearchStrategy[tuple[ApiSession, ...]]:
     """One session of at most `max_requests` requests."""
     if max_requests < 1:
         raise ValueError(f"max_requests: at least 1 is needed, got {max_requests}")
-    stories = [story for story in STORIES if len(story.split()) <= max(1, max_requests - _PROBES)]
+    stories = [
+        story
+        for story in STORIES
+        if len(story.split()) <= max(max_requests - _PROBES, (max_requests + 1) // 2)
+    ]
     plots = st.builds(
         lambda story, where, first, second, third, edit, other, defects: _Plot(
             story=story,
@@ -163,7 +174,7 @@ _PLACES = pools.choices(SETTINGS, tuple(range(CHOICES)), tuple(range(len(NAMES))
 def _session(plot: _Plot, most: int) -> ApiSession:
     """What has to be refused comes second: what it leaves behind would be in the way of the others."""
     told = tuple(_told(plot))
-    probes = [ApiRequest(Verb.CREATE, service) for service in _probes(plot)[: most - len(told)]]
+    probes = _probes(plot)[: most - len(told)]
     return ApiSession(plot.settings, (*told[:1], *probes[:1], *told[1:], *probes[1:]))
 
 
@@ -208,23 +219,41 @@ def _intended(plot: _Plot) -> dict[str, Service]:
     }
 
 
-def _probes(plot: _Plot) -> tuple[Service, ...]:
-    """Services to be refused: with different defects, or for what is taken and for a defect.
-
-    Hypothesis makes most examples by changing a little of an earlier one.  So that
-    these do not repeat its defects, the other choices decide with the drawn one.
+def _probes(plot: _Plot) -> tuple[ApiRequest, ...]:
+    """Requests that are no part of the story: for Services to be refused, with different defects or
+    for what is taken and for a defect; for a change; and for a Service that is nearly refused.
     """
     if not plot.defects:
         return ()
+    # So that few draws do for many requests, the other choices decide with the drawn one.
     mixed = plot.defects + 13 * _PLACE_OF[plot.first] + 5 * _PLACE_OF[plot.third] + plot.number + plot.names
-    apart = len(_DEFECTS) // _PROBES
-    found = [
+    apart = len(_DEFECTS) // 2
+    wrong = [
         _made(plot.settings, _DEFECTS[(mixed + turn * apart) % len(_DEFECTS)], plot.number, _PROBE)
-        for turn in range(_PROBES)
+        for turn in range(2)
     ]
     if mixed % _SPOILED_EVERY == 0:
-        found[0] = _spoiled(_intended(plot)["A"], mixed // _SPOILED_EVERY)
-    return tuple(found)
+        wrong[0] = _spoiled(_intended(plot)["A"], mixed // _SPOILED_EVERY)
+    first, second = (ApiRequest(Verb.CREATE, service) for service in wrong)
+    near = _made(plot.settings, _NEARLY[mixed % len(_NEARLY)], plot.number, _NEAR)
+    *change, claim = _change(plot, mixed)
+    return (first, *change, second, claim if plot.names % 2 else ApiRequest(Verb.CREATE, near))
+
+
+def _change(plot: _Plot, mixed: int) -> tuple[ApiRequest, ...]:
+    """A Service, a change of it with one of the effects that a change may have, and another Service
+    that asks for the numbers which the change may have given up.
+    """
+    pairs = effects()[mixed % len(effects())]
+    shape, edit = pairs[plot.number % len(pairs)]
+    # Other numbers than the story's.
+    service = _made(plot.settings, shape, plot.number ^ 2, _CHANGED)
+    changed = own_edit(service, edit)(service, numbers(plot.settings, plot.number ^ 3))
+    return (
+        ApiRequest(Verb.CREATE, service),
+        ApiRequest(Verb.UPDATE, changed),
+        ApiRequest(Verb.CREATE, evolve(service, metadata=evolve(service.metadata, name=_PROBE[1]))),
+    )
 
 
 def _spoiled(service: Service, turn: int) -> Service:
@@ -235,6 +264,18 @@ def _spoiled(service: Service, turn: int) -> Service:
     return evolve(service, metadata=metadata, spec=evolve(service.spec, **_WRONG[turn % len(_WRONG)]))
 
 
+_NEARLY = (
+    *NEAR_MISSES,
+    *ODDITIES,
+    "no affinity, but a time-out",
+    "affinity",
+    "policies",
+    "prefers two families",
+    "headless without ports",
+    "external name with ports",
+    "load balancer without node ports, Local",
+    "node port, Local",
+)
 _SPOILED_EVERY = 5
 _WRONG: tuple[dict[str, Any], ...] = (
     {"session_affinity": "clientIP"},
@@ -251,8 +292,9 @@ def _changed(plot: _Plot, word: str, old: Service) -> Service:
         return _intended(plot)["A"]
     edit, other = plot.edits
     # The first change asks for another number, the second for the one that was had before.
-    name, number = (edit, plot.number ^ 1) if word == "u" else (other, plot.number)
-    return EDITS[name](old, numbers(plot.settings, number))
+    chosen, number = (edit, plot.number ^ 1) if word == "u" else (other, plot.number)
+    change = EDITS[chosen] if isinstance(chosen, str) else own_edit(old, chosen)
+    return change(old, numbers(plot.settings, number))
 
 
 @lru_cache(maxsize=65536)

@@ -124,3 +124,63 @@ EDITS: dict[str, Edit] = {
     "affinity that is unknown": _spec(session_affinity="Sticky"),
     "no ports": _spec(ports=()),
 }
+
+OWN: dict[str, tuple[str, ...]] = {
+    "ClusterIP": (
+        "to headless",
+        "clusterIP",
+        "clusterIP left out",
+        "to node port",
+        "to load balancer, Local",
+        "only the type, to load balancer",
+        "to external name",
+        "external IP",
+        "external IPs left out",
+        "selector",
+        "one more port",
+        "target port left out",
+    ),
+    "NodePort": (
+        "names of the ports",
+        "names of the ports swapped",
+        "node ports left out",
+        "node port",
+        "node port of the last",
+        "only the type, to cluster IP",
+        "only the type, to load balancer",
+        "to load balancer",
+        "to cluster IP",
+        "one port less",
+        "other ports, both protocols",
+        "externalTrafficPolicy Local",
+    ),
+    "LoadBalancer": (
+        "loadBalancerClass",
+        "loadBalancerClass left out",
+        "allocateLoadBalancerNodePorts false",
+        "allocateLoadBalancerNodePorts true",
+        "healthCheckNodePort",
+        "healthCheckNodePort left out",
+        "externalTrafficPolicy Local",
+        "externalTrafficPolicy Cluster",
+        "only the type, to node port",
+        "only the type, to cluster IP",
+        "to node port",
+        "node ports left out",
+    ),
+    "ExternalName": (
+        "to cluster IP",
+        "to node port",
+        "to load balancer",
+        "plain cluster IP",
+        "only the type, to cluster IP",
+        "to load balancer, Local",
+    ),
+}
+"""The edits that matter most to a Service of each type."""
+
+
+def own_edit(service: Service, index: int) -> Edit:
+    """One of the edits that matter to a Service of this type."""
+    names = OWN.get(service.spec.type or "ClusterIP", OWN["ClusterIP"])
+    return EDITS[names[index % len(names)]]

@@ -74,6 +74,7 @@ SHAPES: dict[str, Make] = {
     "node port": _fixed(service(HTTP, type="NodePort")),
     "node port, explicit": lambda n: service(at(HTTP, n.node_port), type="NodePort"),
     "cluster IP, explicit": lambda n: service(ServicePort(80), cluster_ip=n.cluster_ip),
+    "node port, Local": _fixed(service(HTTP, type="NodePort", external_traffic_policy="Local")),
     "two ports": _fixed(service(HTTP, HTTPS, type="NodePort")),
     "two ports, one explicit": lambda n: service(at(HTTP, n.node_port), HTTPS, type="NodePort"),
     "two ports, both explicit": lambda n: service(
@@ -89,6 +90,10 @@ SHAPES: dict[str, Make] = {
     ),
     "load balancer": _fixed(service(HTTP, type="LoadBalancer")),
     "load balancer, Local": _fixed(service(HTTP, type="LoadBalancer", external_traffic_policy="Local")),
+    "load balancer, explicit": lambda n: service(at(HTTP, n.node_port), type="LoadBalancer"),
+    "load balancer, ranges": _fixed(
+        service(HTTP, type="LoadBalancer", load_balancer_source_ranges=("203.0.113.0/24", "10.0.0.0/8"))
+    ),
     "load balancer, health check": lambda n: service(
         HTTP,
         type="LoadBalancer",

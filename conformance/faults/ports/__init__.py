@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API servers that are wrong in one way each."""
+
+from conformance.faults.ports import allocation, answers, defaulting, rules, strictness, updates
+
+__all__ = ["allocation", "answers", "defaulting", "rules", "strictness", "updates"]
