@@ -7,6 +7,7 @@ match or nearly match.  Every malformed selector is wrong in one stated way.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import product
 
@@ -226,6 +227,8 @@ def _of_two_parts() -> tuple[LabelSelector, ...]:
     return (*mixed, *pairs)
 
 
+_STRAY_COMMA = re.compile(r"\A,|,,|,\Z")
+
 MAPS: tuple[Labels, ...] = (
     FrozenMap({"app": "web"}),
     FrozenMap({"app": ""}),
@@ -381,16 +384,17 @@ def _empty_values() -> list[Selection]:
 
 
 def _malformed(form: SelectorForm, selectors: tuple[str | LabelSelector, ...]) -> list[Selection]:
-    """Malformed selectors, those that break one rule about as often as those that break another."""
+    """Malformed selectors: about as often those that break one rule as another, or have stray commas."""
     if form is SelectorForm.STRING:
         # Also after a requirement that is in order.
         selectors += tuple(f"tier=front,{text}" for text in selectors if not str(text).startswith(","))
-    by_rule: dict[str, list[Selection]] = {}
+    by_rule: dict[tuple[str, bool], list[Selection]] = {}
     for selection in _against(form, selectors, LABELS[:7:3]):
         try:
             requirements_of(selection)
         except SelectorSyntaxError as error:
-            by_rule.setdefault(error.rule, []).append(selection)
+            stray = _STRAY_COMMA.search(str(selection.selector)) is not None
+            by_rule.setdefault((error.rule, stray), []).append(selection)
     most = max(map(len, by_rule.values()))
     return _thinned([item for group in by_rule.values() for item in group * round(most / len(group))])
 
