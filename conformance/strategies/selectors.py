@@ -390,13 +390,18 @@ def _malformed(form: SelectorForm, selectors: tuple[str | LabelSelector, ...]) -
         selectors += tuple(f"tier=front,{text}" for text in selectors if not str(text).startswith(","))
     by_rule: dict[tuple[str, bool], list[Selection]] = {}
     for selection in _against(form, selectors, LABELS[:7:3]):
-        try:
-            requirements_of(selection)
-        except SelectorSyntaxError as error:
-            stray = _STRAY_COMMA.search(str(selection.selector)) is not None
-            by_rule.setdefault((error.rule, stray), []).append(selection)
+        stray = _STRAY_COMMA.search(str(selection.selector)) is not None
+        by_rule.setdefault((_broken_rule(selection), stray), []).append(selection)
     most = max(map(len, by_rule.values()))
     return _thinned([item for group in by_rule.values() for item in group * round(most / len(group))])
+
+
+def _broken_rule(selection: Selection) -> str:
+    try:
+        requirements_of(selection)
+    except SelectorSyntaxError as error:
+        return error.rule
+    raise AssertionError(f"{selection} is well-formed")
 
 
 def _against(

@@ -82,9 +82,7 @@ def sets_may_be_empty(_: Cluster, selection: Selection, answer: Matching) -> Mat
     empty = [item for item in selector.match_expressions if not item.values]
     if any(item.operator == "In" for item in empty):
         return Matching.DOES_NOT_MATCH
-    kept = tuple(
-        item for item in selector.match_expressions if item.operator != "NotIn" or item not in empty
-    )
+    kept = tuple(item for item in selector.match_expressions if item.operator != "NotIn" or item not in empty)
     return evaluate(evolve(selection, selector=evolve(selector, match_expressions=kept)))
 
 
