@@ -155,7 +155,7 @@ def pods_that_are_not_ready_vanish(pod: Pod) -> bool:
 # -- addresses and nodes ----------------------------------------------------------------
 
 
-@says("EP-003", "SLICE-002", of=("endpoint_slices",))
+@says("EP-003", of=("endpoint_slices",))
 def pods_without_address_are_endpoints(cluster: Cluster, name: NamespacedName, _: Slices) -> Slices:
     """A pod that has no address yet is an endpoint with an empty list of addresses."""
     stand_in = "10.255.255.255"

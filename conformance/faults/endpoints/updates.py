@@ -70,7 +70,7 @@ class SliceEventsAreIgnored(Remembering):
 
 @behaves("SEL-009", bugs=("BUG-032",))
 class NewLabelsOfPodsAreIgnored(Faulty):
-    """Membership is computed anew when pods come, go or change their address, not when they are relabelled."""
+    """Membership is computed anew when pods come, go or change their address, not for new labels."""
 
     def update(self, cluster: Cluster) -> None:
         """Move to this state, with the labels that pods had before."""
@@ -85,7 +85,7 @@ class NewLabelsOfPodsAreIgnored(Faulty):
 
 @behaves("EP-006")
 class NewReadinessOfPodsIsIgnored(Faulty):
-    """Endpoints are computed anew when pods come, go or change their address, not when their readiness turns."""
+    """Endpoints are computed anew when pods come, go or change their address, not for their readiness."""
 
     def update(self, cluster: Cluster) -> None:
         """Move to this state, with the conditions that pods had before."""
@@ -131,7 +131,7 @@ class ZonesAreReadOnce(Faulty):
 
 @behaves("SLICE-022", bugs=("BUG-056",))
 class HintsForOldZones(Remembering):
-    """The zones for which hints are computed are refreshed when nodes come or go, not when they are labelled."""
+    """The zones for which hints are computed are refreshed when nodes come or go, not for new labels."""
 
     def after(self, previous: Cluster, name: NamespacedName, slices: Slices) -> Slices:
         """The slices with hints for the zones that nodes had before."""
@@ -218,7 +218,7 @@ class ConditionsArePartOfIdentity(Remembering):
 @unobservable(
     "SLICE-022",
     bugs=("BUG-058",),
-    missing="a change of nodes while slices are being written; a state is asked about only when it has settled",
+    missing="a change of nodes while slices are being written; only settled states are asked about",
 )
 def two_views_of_the_nodes() -> None:
     """The zones and what they weigh are read from two views of the nodes, between which a node changed."""
