@@ -77,6 +77,8 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
 
     Exit codes: 0 conformant, 1 deviations, 2 could not run.
     """
+    from conformance.adapters.loading import is_in_process
+    from conformance.guard import guarded
     from conformance.judging import perform, prepare
     from conformance.progress import Progress
     from conformance.text import full, summary
@@ -93,34 +95,34 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
         click.echo(line, err=True)
     if settings["seed"] == "random":
         click.echo(f"seed drawn: {prepared.seed}", err=True)
-    with Progress() as progress:
-        result = perform(prepared, listener=progress.listener())
-    for verdict in result.verdicts:
-        if verdict.failure is not None:
-            click.echo(full(verdict, adapter=settings["adapter"]))
-            click.echo()
-    for line in summary(result):
-        click.echo(line)
-    if prepared.report is not None:
-        click.echo(f"report: {prepared.report}")
-    raise SystemExit(result.exit_code)
+
+    def judge() -> int:
+        with Progress() as progress:
+            result = perform(prepared, listener=progress.listener())
+        for verdict in result.verdicts:
+            if verdict.failure is not None:
+                click.echo(full(verdict, adapter=settings["adapter"]))
+                click.echo()
+        for line in summary(result):
+            click.echo(line)
+        if prepared.report is not None:
+            click.echo(f"report: {prepared.report}")
+        return result.exit_code
+
+    raise SystemExit(guarded(judge) if is_in_process(settings["adapter"]) else judge())
 
 
 @main.command()
 @_run_options("adapter", "profile")
 def smoke(**options: Any) -> None:
     """Check an adapter's plumbing, before anything is judged."""
-    from conformance.adapters.loading import load_adapter
-    from conformance.outcomes import AdapterFailure
+    from conformance.adapters.loading import start_adapter
     from conformance.profiles import load_profile
     from conformance.smoke import smoke as checks
 
     settings = settle(options)
     profile = load_profile(settings["profile"])
-    try:
-        session = load_adapter(settings["adapter"], timeouts=profile.timeouts)
-    except AdapterFailure as error:
-        raise UsageError(f"the adapter did not start: {error.message}", where=settings["adapter"]) from error
+    session = start_adapter(settings["adapter"], timeouts=profile.timeouts)
     good = True
     with session:
         for check in checks(session):

@@ -10,14 +10,13 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from conformance import report
-from conformance.adapters.loading import load_adapter
+from conformance.adapters.loading import start_adapter
 from conformance.engine.result import Result
 from conformance.engine.run import Given, Listener, Options, run
 from conformance.errors import UsageError
 from conformance.example import Example
 from conformance.manifests import load as load_manifests
 from conformance.options import Settings
-from conformance.outcomes import AdapterFailure
 from conformance.profiles import Profile, load_profile
 
 
@@ -66,10 +65,7 @@ def perform(
     """
     settings = prepared.settings
     wanted = only if only is not None else settings.many("invariant") or None
-    try:
-        session = load_adapter(settings["adapter"], timeouts=prepared.profile.timeouts)
-    except AdapterFailure as error:
-        raise UsageError(f"the adapter did not start: {error.message}", where=settings["adapter"]) from error
+    session = start_adapter(settings["adapter"], timeouts=prepared.profile.timeouts)
     with session:
         result = run(
             session,

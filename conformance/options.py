@@ -13,7 +13,9 @@ from typing import Any
 
 from attrs import frozen
 
-from conformance.errors import UsageError
+from conformance.errors import UsageError, unknown
+
+_PREFIX = "KUBE_SERVICE_CONFORMANCE_"
 
 
 @frozen
@@ -38,7 +40,7 @@ class Option:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return f"KUBE_SERVICE_CONFORMANCE_{self.name.replace('-', '_').upper()}"
+        return f"{_PREFIX}{self.name.replace('-', '_').upper()}"
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -116,6 +118,10 @@ def settle(
 ) -> Settings:
     """The effective options.  `command_line` maps names to a text, a sequence of texts, or None."""
     environment = os.environ if environment is None else environment
+    known = {option.variable for option in OPTIONS}
+    for name in environment:
+        if name.startswith(_PREFIX) and name not in known:
+            raise unknown("environment variable", name, known)
     entries = []
     for option in OPTIONS:
         given = command_line.get(option.name)

@@ -21,6 +21,7 @@ class Outcome(Enum):
     FLOOD = "flood"
     UNSUPPORTED = "unsupported"
     NOT_EXERCISED = "not-exercised"
+    SUITE_ERROR = "suite-error"
 
     @property
     def explanation(self) -> str:
@@ -45,6 +46,7 @@ _EXPLANATIONS = {
     Outcome.FLOOD: "the adapter wrote more than one line for a request, or a line without end",
     Outcome.UNSUPPORTED: "the adapter has no operation that the invariant asks for",
     Outcome.NOT_EXERCISED: "too few inputs reached the case that the invariant is about",
+    Outcome.SUITE_ERROR: "the suite itself failed, which is no fault of the adapter: please report it",
 }
 
 _HARMLESS = frozenset({Outcome.PASS, Outcome.KNOWN_DEVIATION, Outcome.UNSUPPORTED})
@@ -89,6 +91,12 @@ class WrongShape(AdapterFailure):
     """The adapter gave the wrong number or the wrong type of answers."""
 
     outcome = Outcome.WRONG_SHAPE
+
+
+class SuiteError(AdapterFailure):
+    """No failure of the adapter: the invariant fails on the model's answers as well."""
+
+    outcome = Outcome.SUITE_ERROR
 
 
 class Flood(AdapterFailure):

@@ -67,9 +67,7 @@ class Budget:
     `statistical_examples`: on how many clusters each statistical invariant is
     judged; `metamorphic_per_cluster`: how many metamorphic invariants take their
     turn on one cluster; `shrink_seconds`: the most time to shrink one failure;
-    `minimum_inputs`: fewer make the verdict "not exercised", which fails the run;
-    with 0 the run asks for no minimum, and what it did not exercise is reported
-    and does not fail it.
+    `minimum_inputs`: fewer make the verdict "not exercised", which fails the run.
     """
 
     clusters: int
@@ -169,6 +167,7 @@ def load_profile(name_or_path: str | Path, *, today: date | None = None) -> Prof
 # -- reading -----------------------------------------------------------------
 
 _COUNT = partial(read_as.whole, least=0, most=10_000_000)
+_AT_LEAST_ONE = partial(read_as.whole, least=1, most=10_000_000)
 _SECONDS = partial(read_as.seconds, most=86_400)
 _TIMEOUTS = ("start", "answer", "apply", "stop")
 _SIZES = {
@@ -194,7 +193,12 @@ def _profile(top: Section, today: date) -> Profile:
         name=top.get("name", read_as.text),
         description=top.get("description", read_as.text, default=""),
         claims=_claims(top.section("claims")),
-        budget=Budget(**{name: budget.get(name, _COUNT) for name in _names(Budget)}),
+        budget=Budget(
+            **{
+                name: budget.get(name, _AT_LEAST_ONE if name == "minimum_inputs" else _COUNT)
+                for name in _names(Budget)
+            }
+        ),
         limits=Limits(**{name: limits.get(name, _SIZES[name]) for name in _names(Limits)}),
         timeouts=Timeouts(**{name: timeouts.get(name, _SECONDS) for name in _TIMEOUTS}),
         invariants=_invariants(top.section("invariants", optional=True)),

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from conformance.errors import UsageError
+from conformance.errors import UsageError, unknown
 from conformance.options import OPTIONS, Settings, settle
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from conformance.engine.verdicts import Verdict
     from conformance.judging import Prepared
 
+T = TypeVar("T")
+
+_OURS = re.compile(r"^[ \t]*(conformance_\w+)[ \t]*=", re.MULTILINE)
 FIXTURE = "conformance_verdict"
 
 
@@ -36,6 +41,15 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.ini, option.help, type="string", default="")
 
 
+def _or_error(action: Callable[[], T]) -> T:
+    """The result of an action; input that cannot be used is one clear line, and ends pytest."""
+    try:
+        return action()
+    except UsageError as error:
+        # While items are collected, pytest takes an exit for one more error, with its traceback.
+        raise pytest.Collector.CollectError(f"error: {error}") from None
+
+
 class ConformancePlugin:
     """Collects, judges once, and hands each item its verdict."""
 
@@ -49,21 +63,29 @@ class ConformancePlugin:
     def settings(self) -> Settings:
         """The effective options."""
         if self._settings is None:
-            self._settings = settle(
-                {option.name: self.config.getoption(option.ini) for option in OPTIONS},
-                ini=lambda option: str(self.config.getini(option.ini)) or None,
-            )
+            try:
+                self._settings = self._settle()
+            except UsageError as error:
+                pytest.exit(f"error: {error}", returncode=2)
         return self._settings
+
+    def _settle(self) -> Settings:
+        known = [option.ini for option in OPTIONS]
+        path = self.config.inipath
+        for name in _OURS.findall(path.read_text(encoding="utf-8")) if path else ():
+            if name not in known:
+                raise unknown("ini option", name, known, where=str(path))
+        return settle(
+            {option.name: self.config.getoption(option.ini) for option in OPTIONS},
+            ini=lambda option: str(self.config.getini(option.ini)) or None,
+        )
 
     def prepared(self) -> Prepared:
         """The checked options; a bad one ends pytest with a usage error."""
         if self._prepared is None:
             from conformance.judging import prepare
 
-            try:
-                self._prepared = prepare(self.settings())
-            except UsageError as error:
-                raise pytest.UsageError(str(error)) from error
+            self._prepared = _or_error(lambda: prepare(self.settings()))
         return self._prepared
 
     @pytest.hookimpl
@@ -71,22 +93,20 @@ class ConformancePlugin:
         """One item for each invariant that the profile claims."""
         if FIXTURE not in metafunc.fixturenames:
             return
+        from conformance.invariants import all_invariants
         from conformance.selection import claimed
 
         self.used = True
         wanted = self.settings().many("invariant")
-        try:
-            names = [invariant.id for invariant in claimed(self.prepared().profile)]
-            if wanted:
-                from conformance.errors import unknown
-                from conformance.invariants import all_invariants
 
-                for name in wanted:
-                    if name not in all_invariants():
-                        raise unknown("invariant", name, all_invariants(), where="option invariant")
-                names = [name for name in names if name in wanted]
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
+        def names_of() -> list[str]:
+            names = [invariant.id for invariant in claimed(self.prepared().profile)]
+            for name in wanted:
+                if name not in all_invariants():
+                    raise unknown("invariant", name, all_invariants(), where="option invariant")
+            return [name for name in names if name in wanted] if wanted else names
+
+        names = _or_error(names_of)
         metafunc.parametrize(FIXTURE, names, indirect=True, ids=names)
 
     @pytest.fixture

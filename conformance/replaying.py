@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance import reproducer
-from conformance.adapters.loading import load_adapter
-from conformance.engine.shrink import judge
+from conformance.adapters.loading import start_adapter
+from conformance.adapters.session import Session
+from conformance.engine.shrink import judge_case
 from conformance.engine.survey import alpha
 from conformance.engine.verdicts import Verdict, unsupported
-from conformance.errors import UsageError
 from conformance.invariants import all_invariants
+from conformance.invariants.base import Case
 from conformance.options import Settings
-from conformance.outcomes import AdapterFailure, Outcome
-from conformance.profiles import load_profile
+from conformance.outcomes import Outcome
+from conformance.profiles import Profile, load_profile
+from conformance.reproducer import Reproducer
 from conformance.selection import missing_operation
 
 
@@ -23,10 +25,7 @@ def replay_file(paths: Sequence[Path], settings: Settings) -> Iterator[tuple[str
     """The verdict of each file's invariant on its example; all files are read first."""
     stored = [(path, reproducer.load(path)) for path in paths]
     profile = load_profile(settings["profile"])
-    try:
-        session = load_adapter(settings["adapter"], timeouts=profile.timeouts)
-    except AdapterFailure as error:
-        raise UsageError(f"the adapter did not start: {error.message}", where=settings["adapter"]) from error
+    session = start_adapter(settings["adapter"], timeouts=profile.timeouts)
     with session:
         for path, found in stored:
             invariant = all_invariants()[found.invariant]
@@ -34,19 +33,27 @@ def replay_file(paths: Sequence[Path], settings: Settings) -> Iterator[tuple[str
             if missing is not None:
                 yield str(path), unsupported(invariant, missing)
                 continue
-            failure = judge(
-                session, invariant, found.example, alpha=alpha(1, profile.budget.statistical_examples)
-            )
-            yield (
-                str(path),
-                Verdict(invariant, Outcome.PASS, "", 1)
-                if failure is None
-                else Verdict(
-                    invariant,
-                    failure.outcome,
-                    failure.got if failure.outcome is not Outcome.DEVIATION else "",
-                    1,
-                    failure=failure,
-                    reproducer=str(path),
-                ),
-            )
+            yield str(path), _verdict(session, found, str(path), profile)
+
+
+def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -> Verdict:
+    invariant = all_invariants()[found.invariant]
+    case = Case(found.example, session, alpha(1, profile.budget.statistical_examples))
+    before = session.questions
+    failure = judge_case(session, invariant, case)
+    if failure is None:
+        # Where an implementation does right there may be nothing left to compare, but it was asked.
+        if case.tally.comparisons or session.questions > before:
+            return Verdict(invariant, Outcome.PASS, "", 1)
+        return Verdict(invariant, Outcome.NOT_EXERCISED, NOTHING_JUDGED)
+    return Verdict(
+        invariant,
+        failure.outcome,
+        failure.got if failure.outcome is not Outcome.DEVIATION else "",
+        1,
+        failure=failure,
+        reproducer=path,
+    )
+
+
+NOTHING_JUDGED = "the stored input holds nothing that this invariant judges"

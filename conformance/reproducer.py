@@ -22,7 +22,8 @@ from conformance.example import Example
 from conformance.files import read_limited, write_whole
 from conformance.invariants import all_invariants
 from conformance.manifests import dump, parse
-from reference.objects import ClusterSettings
+from reference.objects import Cluster, ClusterSettings
+from reference.ports import validate_create, with_defaults
 from reference.questions import ApiSession, Selection, Verb
 
 VERSION = 1
@@ -146,6 +147,7 @@ def from_text(text: str, *, where: str) -> Reproducer:
         cluster = cluster_from_plain({"settings": {}, "objects": [doc for doc in documents if doc]})
     except ConversionError as error:
         raise UsageError(str(error), where=where) from error
+    _admit(cluster, where)
     return Reproducer(
         invariant=invariant,
         requirement=_text(header, "requirement", where),
@@ -156,6 +158,17 @@ def from_text(text: str, *, where: str) -> Reproducer:
         because=tuple(str(item) for item in _list(header, "because", where)),
         adapter=_text(header, "adapter", where),
     )
+
+
+def _admit(cluster: Cluster, where: str) -> None:
+    """Refuse Services that no API server would hold: a verdict on them would say nothing."""
+    for service in cluster.services:
+        for cause in validate_create(with_defaults(service)):
+            meta = service.metadata
+            raise UsageError(
+                f"no API server stores this Service: {cause.reason}",
+                where=f"{where}: Service {meta.namespace}/{meta.name}: {cause.field}",
+            )
 
 
 _KEYS = (

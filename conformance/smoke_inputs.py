@@ -133,6 +133,9 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
     "health_checks": (q.HealthCheck("node-a", 32000), q.HealthCheck("node-a", 32001)),
     "resolve": (
         q.Query("web.default.svc.cluster.local", "A"),
+        *(q.Query("web.default.svc.cluster.local", kind) for kind in ("AAAA", "SRV", "CNAME", "PTR")),
+        q.Query("10.0.96.10.in-addr.arpa", "PTR"),
+        q.Query("dns-version.cluster.local", "TXT"),
         q.Query("no-such-service.default.svc.cluster.local", "A"),
     ),
     "resolver_configs": (NamespacedName("default", "web-0"),),

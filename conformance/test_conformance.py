@@ -20,7 +20,5 @@ def test_invariant(conformance_verdict: Verdict, pytestconfig: pytest.Config) ->
         pytest.xfail(conformance_verdict.detail)
     plugin = pytestconfig.pluginmanager.get_plugin("kube-service-conformance-run")
     assert plugin is not None
-    if outcome is Outcome.NOT_EXERCISED and not plugin.result.fails(conformance_verdict):
-        pytest.skip(f"not exercised: {conformance_verdict.detail}")
     if outcome is not Outcome.PASS:
         pytest.fail(full(conformance_verdict, adapter=plugin.settings()["adapter"]), pytrace=False)

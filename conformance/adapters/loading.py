@@ -28,6 +28,7 @@ from conformance.adapters.timeouts import Waits
 from conformance.adapters.transport import ALL_OPERATIONS
 from conformance.areas import OPERATIONS
 from conformance.errors import UsageError, closest, unknown
+from conformance.outcomes import AdapterFailure
 
 REFERENCE = "reference"
 EXEC = "exec:"
@@ -63,6 +64,21 @@ def load_adapter(spec: str, *, timeouts: Waits | None = None) -> Session:
         _check_methods(found, spec)
         return Session.of(found, timeouts=timeouts)
     return _checked(Session.of(factory=_factory(found, spec), timeouts=timeouts), spec)
+
+
+def is_in_process(spec: str) -> bool:
+    """Whether somebody else's code would run in this process."""
+    return spec != REFERENCE and not spec.startswith(EXEC)
+
+
+def start_adapter(spec: str, *, timeouts: Waits | None = None) -> Session:
+    """As `load_adapter`; an adapter that does not start is a UsageError that shows what it wrote."""
+    try:
+        return load_adapter(spec, timeouts=timeouts)
+    except AdapterFailure as error:
+        written = error.stderr.strip()
+        said = f"\nits standard error:\n{written}" if written else ""
+        raise UsageError(f"the adapter did not start: {error.message}{said}", where=spec) from error
 
 
 def make_adapter(spec: str) -> Any:

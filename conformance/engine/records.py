@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from typing import Any
 
@@ -11,9 +10,7 @@ from attrs import define, field, frozen
 
 from conformance.example import Example
 from conformance.invariants.base import Deviation, Invariant, Tally
-from conformance.outcomes import AdapterFailure, Outcome, WrongShape
-
-_TRACEBACK = 2000
+from conformance.outcomes import AdapterFailure, Outcome
 
 
 @frozen
@@ -31,7 +28,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception, example: Example, invariant: Invariant) -> Failure:
-        """The failure that `error` stands for."""
+        """The failure that a deviation or a failure of the adapter is."""
         if isinstance(error, Deviation):
             return cls(
                 outcome=Outcome.DEVIATION,
@@ -42,13 +39,7 @@ class Failure:
                 got=shown(error.got),
                 because=error.because,
             )
-        if not isinstance(error, AdapterFailure):
-            # Of the right type, but no text that an address or a record could have.
-            error = WrongShape(
-                "/".join(invariant.asks),
-                f"an answer that cannot be judged: {type(error).__name__}: {error}",
-                stderr="".join(traceback.format_exception(error))[-_TRACEBACK:],
-            )
+        assert isinstance(error, AdapterFailure)
         return cls(
             outcome=error.outcome,
             example=example,
@@ -84,6 +75,9 @@ class Record:
     """Where the failing example came from: generated, or the file that holds it."""
     first_failing: int | None = None
     """The number of the first failing generated example, from 1."""
+
+    given_up: str = ""
+    """Why it is not judged any more, empty while it is."""
 
     def add(self, tally: Tally) -> None:
         """Count what one example contributed."""

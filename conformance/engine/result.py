@@ -36,20 +36,12 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 conformant, 1 deviations, 2 when an interrupt left too little judged to say."""
+        """0 conformant, 1 deviations, 2 when an interrupt or an error of the suite leaves it open."""
         if self.interrupted:
             found = any(verdict.failure is not None and verdict.outcome.fails for verdict in self.verdicts)
             return 1 if found else 2
-        return 1 if any(self.fails(verdict) for verdict in self.verdicts) else 0
-
-    def fails(self, verdict: Verdict) -> bool:
-        """Whether a verdict makes the run fail.
-
-        What was not exercised does, unless the profile asks for no minimum.
-        """
-        if verdict.outcome is Outcome.NOT_EXERCISED:
-            return self.profile.budget.minimum_inputs > 0 or self.stopped is not None
-        return verdict.outcome.fails
+        failing = {verdict.outcome for verdict in self.verdicts if verdict.outcome.fails}
+        return 2 if failing == {Outcome.SUITE_ERROR} else 1 if failing else 0
 
     @property
     def summary(self) -> str:
@@ -60,8 +52,8 @@ class Result:
             if (number := self.count(outcome)) and outcome is not Outcome.PASS
         )
         verdict = "conformant" if self.exit_code == 0 else "not conformant"
-        if self.exit_code == 0 and self.count(Outcome.NOT_EXERCISED):
-            verdict = "conformant as far as it was exercised"
+        if {each.outcome for each in self.verdicts if each.outcome.fails} == {Outcome.NOT_EXERCISED}:
+            verdict = "not exercised enough to say"
         if self.interrupted:
             verdict = "interrupted"
         return (

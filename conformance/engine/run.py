@@ -14,10 +14,11 @@ from conformance import reproducer
 from conformance.adapters.session import Session
 from conformance.engine.records import Record
 from conformance.engine.result import Result
-from conformance.engine.shrink import Shrinker, judge
+from conformance.engine.shrink import Shrinker, judge_case
 from conformance.engine.survey import FALSE_ALARM, Survey
 from conformance.engine.verdicts import Verdict, of_record, unsupported
 from conformance.example import Example
+from conformance.invariants.base import Case
 from conformance.outcomes import AdapterFailure, Outcome
 from conformance.profiles import KnownDeviation, Profile
 from conformance.selection import Selected, select
@@ -165,11 +166,23 @@ class _Run:
             if record is None:
                 continue
             stored = reproducer.load(entry.input)
+            case = Case(stored.example, self.session, self.survey.alpha)
+            asked = self.session.questions
             try:
-                failure = judge(self.session, record.invariant, stored.example, alpha=self.survey.alpha)
+                failure = judge_case(self.session, record.invariant, case)
             except AdapterFailure as error:
                 self.survey.stopped = f"the adapter did not start again: {error.message}"
                 break
+            asked = self.session.questions - asked
+            if failure is None and not case.tally.comparisons and not asked:
+                # Neither known nor fixed: the entry proves nothing.
+                verdicts[entry.invariant] = Verdict(
+                    record.invariant,
+                    Outcome.NOT_EXERCISED,
+                    detail=f"the stored input holds nothing that is judged: renew the entry at {entry.where}",
+                    known=entry,
+                )
+                continue
             verdicts[entry.invariant] = (
                 Verdict(
                     record.invariant,
@@ -246,6 +259,8 @@ class _Run:
         assert before.known is not None
         if before.outcome is Outcome.FIXED_DEVIATION:
             # A new failure of the same invariant is reported as such; else the line has to go.
+            return verdict if record.failure is not None else evolve(verdict, **_taken_from(before))
+        if before.outcome is Outcome.NOT_EXERCISED:
             return verdict if record.failure is not None else evolve(verdict, **_taken_from(before))
         if record.failure is None or _same_input(record, before.known):
             return evolve(verdict, **_taken_from(before), failure=before.failure)

@@ -17,6 +17,7 @@ from hypothesis.errors import Flaky
 
 from conformance.adapters.session import Session
 from conformance.engine.backend import BACKEND
+from conformance.engine.blame import blamed
 from conformance.engine.records import Failure
 from conformance.engine.reduce import objects, reduce
 from conformance.engine.survey import StopSurvey
@@ -152,5 +153,5 @@ def judge_case(session: Session, invariant: Invariant, case: Case) -> Failure | 
         session.recover()
         return failure
     except Exception as error:
-        return Failure.of(error, example, invariant)
+        return Failure.of(blamed(error, example, invariant), example, invariant)
     return None

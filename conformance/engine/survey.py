@@ -8,6 +8,7 @@ nothing is shrunk here.  What failed is shrunk afterwards, one by one.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -15,17 +16,21 @@ from attrs import define, field
 from hypothesis import strategies as st
 
 from conformance.adapters.session import Session
+from conformance.areas import OPERATIONS
+from conformance.engine.blame import blamed
 from conformance.engine.generation import generate
 from conformance.engine.records import Failure, Record
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, Tally
-from conformance.outcomes import AdapterFailure
+from conformance.outcomes import AdapterFailure, Hang
 
 FALSE_ALARM = 1e-6
 """The probability that a whole run accuses a correct implementation of an uneven choice."""
 
 MOST_ADAPTER_FAILURES = 3
-"""After so many crashes, hangs and broken answers the survey stops."""
+"""After so many crashes, hangs and broken answers an operation is given up."""
+MOST_HANGS = 3
+"""After so many hangs, which may take long, the survey stops."""
 
 
 _TRIES = 4
@@ -53,7 +58,9 @@ class Survey:
     on_example: Callable[[int], None] = lambda _: None
     on_failure: Callable[[Record], None] = lambda _: None
     clusters: int = 0
-    adapter_failures: int = 0
+    adapter_failures: Counter[str] = field(factory=Counter)
+    """How often the adapter failed, by operation."""
+    hangs: int = 0
     stopped: str | None = None
     prefix: list[int] = field(factory=list)
     """Hashes of the generated examples in order, to check that a shrink sees the same."""
@@ -119,7 +126,7 @@ class Survey:
         case = case or Case(example, self.session, self.alpha)
         tally = case.tally = Tally()
         for record in records:
-            if record.failure is not None or self.stopped:
+            if record.failure is not None or self.stopped or record.given_up:
                 continue
             started = time.perf_counter()
             try:
@@ -130,9 +137,9 @@ class Survey:
                 self._failed(record, error, example, source)
                 # What was remembered of this example may be half an answer.
                 case = Case(example, self.session, self.alpha)
-                self._recover()
+                self._recover(error)
             except Exception as error:
-                self._failed(record, error, example, source)
+                self._failed(record, blamed(error, example, record.invariant), example, source)
             finally:
                 record.seconds += time.perf_counter() - started
                 if tally.comparisons:
@@ -149,15 +156,28 @@ class Survey:
             record.first_failing = self.clusters
         self.on_failure(record)
 
-    def _recover(self) -> None:
-        self.adapter_failures += 1
-        if self.adapter_failures >= MOST_ADAPTER_FAILURES:
-            self.stopped = f"the adapter failed {self.adapter_failures} times"
+    def _recover(self, error: AdapterFailure) -> None:
+        """Start the adapter again, without an operation that failed too often.
+
+        One operation that does not work must not hide how the others do.
+        """
+        operation = error.operation
+        self.adapter_failures[operation] += 1
+        self.hangs += isinstance(error, Hang)
+        if self.hangs >= MOST_HANGS:
+            self.stopped = f"the adapter hung {self.hangs} times"
             return
+        if self.adapter_failures[operation] >= MOST_ADAPTER_FAILURES:
+            if operation not in OPERATIONS:
+                self.stopped = f"the adapter failed {self.adapter_failures[operation]} times in {operation}"
+                return
+            for record in self.records.values():
+                if operation in record.invariant.asks:
+                    record.given_up = f"{operation} failed {MOST_ADAPTER_FAILURES} times and was given up"
         try:
             self.session.recover()
-        except AdapterFailure as error:
-            self.stopped = f"the adapter did not start again: {error.message}"
+        except AdapterFailure as again:
+            self.stopped = f"the adapter did not start again: {again.message}"
 
 
 def alpha(invariants: int, examples: int) -> float:

@@ -41,6 +41,8 @@ def of_record(record: Record, *, minimum_inputs: int, stopped: str | None) -> Ve
         outcome = record.failure.outcome
         if outcome is not Outcome.DEVIATION:
             detail = record.failure.got
+    elif record.given_up:
+        outcome, detail = Outcome.NOT_EXERCISED, record.given_up
     elif record.inputs < max(1, minimum_inputs):
         outcome = Outcome.NOT_EXERCISED
         detail = f"{record.inputs} of the {max(1, minimum_inputs)} inputs that are asked for"

@@ -20,8 +20,10 @@ from conformance.errors import UsageError
 from conformance.manifests.places import LOADER, Place, line_of
 
 MOST_BYTES = 64 * 1024 * 1024
-MOST_NODES = 200_000
+MOST_NODES = 5_000_000
 """Scalars, lists and mappings of one file, each alias counted as what it stands for."""
+MOST_REPEATED = 200_000
+"""Of these, what aliases stand for: a large cluster has many values, but it does not repeat them."""
 MOST_NESTING = 64
 
 _TAG = "tag:yaml.org,2002:"
@@ -141,6 +143,7 @@ class _Reader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.counted = 0
+        self.repeated = 0
         self.number = 0
         self.line = 0
         self.open: list[_Open] = []
@@ -173,7 +176,7 @@ class _Reader:
     def _count(self, nodes: int, line: int) -> None:
         self.counted += nodes
         if self.counted > MOST_NODES:
-            raise self.place(line).error(f"more than {MOST_NODES} values, aliases written out")
+            raise self.place(line).error(f"more than {MOST_NODES} values")
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         self._count(1, line)
@@ -241,6 +244,9 @@ class _Reader:
         target = self.anchors[event.anchor]
         if target is None:
             raise self.place(line).error(f"the alias *{event.anchor} stands inside its own anchor")
+        self.repeated += target.size
+        if self.repeated > MOST_REPEATED:
+            raise self.place(line).error(f"more than {MOST_REPEATED} values, aliases written out")
         self._count(target.size, line)
         self._limit_nesting(len(self.open) + target.height, line)
         if self._is_key():

@@ -187,7 +187,7 @@ def _spec(
         cluster_ips=(cluster_ip,),
         ip_families=("IPv4",),
         ip_family_policy="SingleStack",
-        external_ips=(f"198.18.0.{20 + index}",) if shape in _EXTERNAL_IPS else (),
+        external_ips=_external_ips(index, len(ports)) if shape in _EXTERNAL_IPS else (),
         external_traffic_policy=external if accessible else "",
         internal_traffic_policy=internal,
         session_affinity="ClientIP" if affinity else "None",
@@ -200,6 +200,12 @@ def _spec(
         health_check_node_port=30900 + index if load_balancer and external == "Local" else 0,
         traffic_distribution=distribution,
     )
+
+
+def _external_ips(index: int, ports: int) -> tuple[str, ...]:
+    """Two of them where there are several ports."""
+    first = f"198.18.0.{20 + index}"
+    return (first,) if ports < 2 else (first, f"198.18.1.{20 + index}")
 
 
 def _with_node_port(port: ServicePort, node_port: int) -> ServicePort:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from conformance.strategies import pools
 from reference.frozenmap import FrozenMap
 from reference.objects import (
+    CLUSTER_IP_NONE,
     HEADLESS_LABEL,
     SERVICE_NAME_LABEL,
     Endpoint,
@@ -75,21 +76,31 @@ def build(index: int, choice: Choice, *, service: Service, nodes: int) -> Endpoi
             creation_timestamp=1,
         ),
         address_type="IPv4",
-        endpoints=tuple(_endpoint(place, fields, nodes=nodes) for place, fields in enumerate(endpoints)),
+        endpoints=tuple(
+            _endpoint(place, fields, nodes=nodes, headless=service.spec.cluster_ip == CLUSTER_IP_NONE)
+            for place, fields in enumerate(endpoints)
+        ),
         ports=_ports(ports, service),
     )
 
 
-def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int) -> Endpoint:
+def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int, headless: bool) -> Endpoint:
+    """Some have a second address, which no proxy uses (RT-005); whether a name has it is left open."""
     conditions, node, hints, hostname = fields
     on_node = None if node is None else node % nodes
+    address = _address(on_node, place, fields)
+    second = f"{address.rpartition('.')[0]}.{_BEYOND + place}"
     return Endpoint(
-        addresses=(_address(on_node, place, fields),),
+        addresses=(address,) if headless or _NUMBERS[fields] % 3 else (address, second),
         conditions=conditions,
         hostname=hostname,
         node_name=None if on_node is None else pools.NODE_NAMES[on_node],
         hints=hints,
     )
+
+
+_BEYOND = 251
+"""From here on the last octet is that of no first address."""
 
 
 def _address(node: int | None, place: int, fields: tuple[Any, ...]) -> str:

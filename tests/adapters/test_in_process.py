@@ -161,7 +161,7 @@ def test_a_call_that_takes_too_long_is_a_hang(route: Any) -> None:
         with pytest.raises(Hang) as caught:
             session.ask(SMALL, "route", FLOWS)
         assert caught.value.message == "no answer within 0.5 s"
-        assert len(session.ask(SMALL, "resolve", QUESTIONS["resolve"])) == 2  # others still work
+        assert len(session.ask(SMALL, "resolve", QUESTIONS["resolve"][:2])) == 2  # others still work
 
 
 def test_a_hang_in_another_thread() -> None:
@@ -174,7 +174,7 @@ def test_a_hang_in_another_thread() -> None:
                 session.ask(SMALL, "route", FLOWS)
             except Hang as failure:
                 found.append(failure.message)
-            found.append(len(session.ask(SMALL, "resolve", QUESTIONS["resolve"])))
+            found.append(len(session.ask(SMALL, "resolve", QUESTIONS["resolve"][:2])))
 
     thread = threading.Thread(target=run)
     thread.start()

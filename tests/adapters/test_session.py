@@ -11,7 +11,7 @@ from conformance.adapters.session import Session
 from conformance.errors import UsageError
 from conformance.example import Example
 from conformance.invariants.base import Asker, Case
-from conformance.outcomes import AdapterFailure, Crash, Flood, Garbage, Hang, Outcome, WrongShape
+from conformance.outcomes import AdapterFailure, Crash, Flood, Garbage, Hang, Outcome, SuiteError, WrongShape
 from conformance.smoke_inputs import QUESTIONS, SMALL
 from reference.objects import Cluster
 from tests.adapters.toy import Toy
@@ -25,7 +25,7 @@ def test_a_cluster_is_applied_once() -> None:
     toy = Toy()
     with Session.of(toy) as session:
         session.ask(SMALL, "route", FLOWS)
-        session.ask(evolve(SMALL, selections=()), "resolve", QUESTIONS["resolve"])
+        session.ask(evolve(SMALL, selections=()), "resolve", QUESTIONS["resolve"][:2])
         assert len(toy.states) == 1
         session.ask(OTHER, "route", FLOWS)
         session.ask(SMALL, "route", FLOWS)
@@ -181,7 +181,14 @@ def test_either_an_instance_or_a_factory() -> None:
 
 def test_every_failure_has_its_outcome() -> None:
     """Each kind of failure stands for one outcome, says so, and fails a run."""
-    kinds = {Crash: "crash", Hang: "hang", Garbage: "garbage", WrongShape: "wrong-shape", Flood: "flood"}
+    kinds = {
+        Crash: "crash",
+        Hang: "hang",
+        Garbage: "garbage",
+        WrongShape: "wrong-shape",
+        Flood: "flood",
+        SuiteError: "suite-error",
+    }
     assert set(AdapterFailure.__subclasses__()) == set(kinds)
     for kind, name in kinds.items():
         failure = kind("route", "it broke", stderr="last words")
@@ -193,7 +200,7 @@ def test_every_failure_has_its_outcome() -> None:
 
 def test_outcomes_are_explained() -> None:
     """Each outcome has its own line; only passing, known and unsupported ones do not fail a run."""
-    assert len({outcome.explanation for outcome in Outcome}) == len(Outcome) == 11
+    assert len({outcome.explanation for outcome in Outcome}) == len(Outcome) == 12
     harmless = {outcome.value for outcome in Outcome if not outcome.fails}
     assert harmless == {"pass", "known-deviation", "unsupported"}
 

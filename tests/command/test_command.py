@@ -15,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 NAIVE = f"exec:{sys.executable} {ROOT / 'tests' / 'naive' / 'program.py'}"
+FOUND = sorted((ROOT / "tests" / "naive" / "found").glob("*.yaml"))
 SHORT = ("--profile", "quick", "--clusters", "20")
 
 
@@ -188,3 +189,63 @@ def test_requirements_show_rows_and_coverage(tmp_path: Path) -> None:
     assert matrix.returncode == 0
     assert "DNS-PTR-001" in matrix.stdout
     assert max(map(len, matrix.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [("os._exit(0)", "with exit code 0"), ("os.kill(os.getpid(), 9)", "by signal SIGKILL")],
+)
+def test_an_adapter_that_ends_the_process_is_no_success(tmp_path: Path, ending: str, words: str) -> None:
+    """The command says what happened, ends with exit code 2, and what was found until then is there."""
+    (tmp_path / "ending.py").write_text(
+        "import os\n"
+        "from conformance.adapters.reference import ReferenceAdapter\n"
+        "class Ending(ReferenceAdapter):\n"
+        "    asked = 0\n"
+        "    def select(self, questions):\n"
+        "        Ending.asked += 1\n"
+        f"        if Ending.asked > 40: {ending}\n"
+        "        return [type(each)(matches=True) for each in super().select(questions)]\n"
+    )
+    done = command(tmp_path, "run", "--adapter", "ending:Ending")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"the adapter ended the whole run, {words}" in done.stderr
+    assert list((tmp_path / "conformance-deviations").glob("selectors.*.yaml"))
+
+
+def test_an_adapter_that_does_not_start_shows_what_it_wrote(tmp_path: Path) -> None:
+    """A missing module, a wrong flag: the program's own words tell most."""
+    (tmp_path / "dying.py").write_text("raise SystemExit('I have no licence')\n")
+    done = command(tmp_path, "run", "--adapter", f"exec:{sys.executable} dying.py")
+    assert done.returncode == 2
+    assert "ended with exit code 1" in done.stderr
+    assert "I have no licence" in done.stderr
+
+
+def test_a_misspelt_variable_is_an_error(tmp_path: Path) -> None:
+    """A variable with our prefix that sets nothing is refused with the closest that does."""
+    done = command(tmp_path, "run", KUBE_SERVICE_CONFORMANCE_PROFIL="quick")
+    assert done.returncode == 2
+    assert "did you mean 'KUBE_SERVICE_CONFORMANCE_PROFILE'?" in done.stderr
+
+
+def test_too_few_clusters_are_no_success(tmp_path: Path) -> None:
+    """What was not exercised fails the run, whatever the profile."""
+    done = command(tmp_path, "run", "--profile", "quick", "--clusters", "1")
+    assert done.returncode == 1
+    assert "not exercised enough to say" in done.stdout
+
+
+def test_an_emptied_reproducer_is_no_pass(tmp_path: Path) -> None:
+    """A stored input that asks nothing proves nothing, and one that no API server holds is refused."""
+    found = next(path for path in FOUND if path.name.startswith("routing.backends"))
+    text = found.read_text()
+    header = "".join(line + "\n" for line in text.splitlines() if line.startswith("#"))
+    (tmp_path / "empty.yaml").write_text(header)
+    done = command(tmp_path, "replay", "empty.yaml")
+    assert done.returncode == 1, done.stdout
+    assert "not-exercised" in done.stdout
+    (tmp_path / "wrong.yaml").write_text(text.replace("type: ClusterIP", "type: ClusterIPs"))
+    done = command(tmp_path, "replay", "wrong.yaml")
+    assert done.returncode == 2, done.stdout
+    assert "no API server stores this Service: NotSupported" in done.stderr

@@ -84,3 +84,12 @@ def test_a_bad_option_is_one_error(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "did you mean 'standard'" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    assert len((done.stdout + done.stderr).splitlines()) < 30
+
+
+def test_a_misspelt_ini_option_is_an_error(tmp_path: Path) -> None:
+    """A name in the ini file that sets nothing is refused with the closest that does."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nconformance_profil = quick\n")
+    done = pytest_run(tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert "did you mean 'conformance_profile'?" in done.stdout + done.stderr

@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 
 from conformance.adapters.session import Session
 from conformance.engine.records import Record
 from conformance.engine.shrink import Shrinker
-from conformance.engine.survey import FALSE_ALARM, MOST_ADAPTER_FAILURES, Survey, alpha
+from conformance.engine.survey import FALSE_ALARM, MOST_ADAPTER_FAILURES, MOST_HANGS, Survey, alpha
 from conformance.engine.verdicts import of_record
 from conformance.example import Example
-from conformance.invariants.base import Invariant, Kind
+from conformance.invariants.base import Case, Invariant, Kind
 from conformance.outcomes import Crash, Hang, Outcome
 from conformance.strategies.clusters import clusters
 from conformance.strategies.examples import examples
@@ -113,7 +114,7 @@ def test_an_adapter_that_always_hangs_stops_the_survey() -> None:
 
     names = [f"invariant-{number}" for number in range(9)]
     survey = survey_of(FakeSession(answer), *map(expects_true, names))
-    assert survey.adapter_failures == MOST_ADAPTER_FAILURES
+    assert survey.hangs == MOST_HANGS
     assert survey.stopped is not None
     assert survey.clusters == 1
     verdicts = [
@@ -121,6 +122,43 @@ def test_an_adapter_that_always_hangs_stops_the_survey() -> None:
     ]
     assert [verdict.outcome for verdict in verdicts[:3]] == [Outcome.HANG] * 3
     assert {verdict.outcome for verdict in verdicts[3:]} == {Outcome.NOT_EXERCISED}
+
+
+def test_an_operation_that_always_fails_is_given_up_alone() -> None:
+    """What the adapter does in its other operations is judged to the end."""
+
+    def answer(example: Example, question: str) -> bool:
+        if question.startswith("broken"):
+            raise Crash("route", "exit code 3")
+        return True
+
+    broken = [expects_true(f"broken-{number}") for number in range(6)]
+    fine = evolve(expects_true("fine"), asks=("resolve",))
+    survey = survey_of(FakeSession(answer), *broken, fine)
+    assert survey.stopped is None
+    assert survey.adapter_failures == {"route": MOST_ADAPTER_FAILURES}
+    assert survey.records["fine"].inputs == 60
+    verdicts = [of_record(record, minimum_inputs=1, stopped=None) for record in survey.records.values()]
+    assert [verdict.outcome for verdict in verdicts] == [
+        *(3 * [Outcome.CRASH]),
+        *(3 * [Outcome.NOT_EXERCISED]),
+        Outcome.PASS,
+    ]
+    assert verdicts[3].detail == "route failed 3 times and was given up"
+
+
+def test_an_invariant_that_fails_by_itself_accuses_nobody() -> None:
+    """Where an invariant raises on the model's own answers, the suite is wrong, and the run says so."""
+
+    def check(case: Case) -> None:
+        case.judged()
+        raise ZeroDivisionError("division by zero")
+
+    survey = survey_of(FakeSession(), evolve(expects_true("a"), check=check))
+    failure = survey.records["a"].failure
+    assert failure is not None
+    assert failure.outcome is Outcome.SUITE_ERROR
+    assert failure.got == "ZeroDivisionError: division by zero"
 
 
 def test_a_failure_is_shrunk_to_what_it_needs() -> None:

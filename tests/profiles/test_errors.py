@@ -73,9 +73,9 @@ HEAD = "name: mine\nextends: quick\n"
         ("claims: {areas: []}", 3, r"claims.areas: is empty"),
         ("claims: {areas: [dns, dns]}", 3, r"claims.areas\[1\]: 'dns' is listed twice"),
         (
-            "budget:\n  minimum_inputs: 101\n  statistical_examples: 200",
+            "budget:\n  minimum_inputs: 401\n  statistical_examples: 500",
             4,
-            r"101 is more than budget.clusters, which is 100",
+            r"401 is more than budget.clusters, which is 400",
         ),
         ("budget: {minimum_inputs: 6}", 3, r"6 is more than budget.statistical_examples, which is 5"),
         # missing and repeated

@@ -50,8 +50,8 @@ def test_three_depths() -> None:
     assert quick.claims == standard.claims == deep.claims
     assert standard.claims.areas is None
     assert standard.claims.levels == {Level.MUST, Level.CLASS, Level.SHOULD}
-    assert [profile.budget.clusters for profile in (quick, standard, deep)] == [100, 1000, 5000]
-    assert quick.budget.minimum_inputs < standard.budget.minimum_inputs < deep.budget.minimum_inputs
+    assert [profile.budget.clusters for profile in (quick, standard, deep)] == [400, 1000, 5000]
+    assert quick.budget.minimum_inputs <= standard.budget.minimum_inputs < deep.budget.minimum_inputs
     assert quick.timeouts == standard.timeouts
 
 
@@ -151,7 +151,7 @@ def test_digest_is_of_the_content(tmp_path: Path) -> None:
     second = _write(
         tmp_path / "b.yaml",
         "# a comment\nclaims:\n  areas: [dns, ports]\nextends: quick\ndescription: words\n"
-        "budget: {clusters: 100}\nname: p\n",
+        "budget: {clusters: 400}\nname: p\n",
     )
     assert load_profile(first).digest() == load_profile(second).digest()
     assert _with_known(tmp_path / "x").digest() == _with_known(tmp_path / "y").digest()

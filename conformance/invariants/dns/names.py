@@ -15,7 +15,7 @@ from reference.questions import Query, Rcode
     kind=Kind.AGREEMENT,
     requirements=("DNS-NEG-005",),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("unknown Service", "unknown namespace"),
 )
 def missing_services(case: Case) -> None:
@@ -33,7 +33,7 @@ def missing_services(case: Case) -> None:
     kind=Kind.AGREEMENT,
     requirements=("DNS-SRV-007",),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("no such port",),
 )
 def missing_ports(case: Case) -> None:
@@ -48,7 +48,7 @@ def missing_ports(case: Case) -> None:
     kind=Kind.AGREEMENT,
     requirements=("DNS-HEADLESS-026",),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("no such endpoint",),
 )
 def missing_endpoints(case: Case) -> None:
@@ -63,7 +63,7 @@ def missing_endpoints(case: Case) -> None:
     kind=Kind.AGREEMENT,
     requirements=("DNS-CNAME-011",),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("one label below",),
 )
 def below_external_names(case: Case) -> None:
@@ -95,7 +95,7 @@ def empty_headless(case: Case) -> None:
     kind=Kind.AGREEMENT,
     requirements=("DNS-NEG-002",),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("NODATA",),
 )
 def enclosing_names(case: Case) -> None:

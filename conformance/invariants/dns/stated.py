@@ -154,7 +154,7 @@ def service_targets_resolve(case: Case) -> None:
     kind=Kind.STATED,
     requirements=("DNS-CNAME-010", "DNS-SRV-012"),
     asks=("resolve",),
-    level=Level.SHOULD,
+    level=Level.COREDNS,
     classes=("A", "SRV"),
 )
 def external_names_have_nothing_else(case: Case) -> None:
