@@ -18,6 +18,7 @@ from conformance.faults.endpoints.changes import (
     without_empty,
 )
 from reference.endpoints import endpoint_slices, packing
+from reference.endpoints.membership import is_serving
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import Cluster, Endpoint, Labels, Pod, PodIP
 from reference.questions import NamespacedName
@@ -71,6 +72,12 @@ def pods_of_all_namespaces(cluster: Cluster, name: NamespacedName, _: Slices) ->
         each_pod(cluster, lambda pod: evolve(pod, metadata=evolve(pod.metadata, namespace=name.namespace))),
         name,
     )
+
+
+@says("SEL-007", of=("endpoint_slices",))
+def namespaces_are_configured(_: Cluster, name: NamespacedName, slices: Slices) -> Slices:
+    """Services are followed in the namespaces of a list that was written down once, and in no other."""
+    return slices if name.namespace in ("default", "shop") else ()
 
 
 @says("SEL-008", of=("endpoint_slices",))
@@ -149,7 +156,7 @@ def terminating_pods_vanish(pod: Pod) -> bool:
 def pods_that_are_not_ready_vanish(pod: Pod) -> bool:
     """A pod that is not ready is no endpoint."""
     usable = pod.status.phase not in ("Succeeded", "Failed") and bool(pod.status.pod_ips)
-    return usable and packing.is_serving(pod)
+    return usable and is_serving(pod)
 
 
 # -- addresses and nodes ----------------------------------------------------------------

@@ -29,7 +29,9 @@ def in_looks_at_the_first_value(_: Cluster, selection: Selection, answer: Matchi
     """In compares with the first of its values alone."""
 
     def first(item: Requirement) -> bool | None:
-        return selection.labels.get(item.key) == item.values[0] if item.operator is Operator.IN else None
+        if item.operator is not Operator.IN:
+            return None
+        return bool(selection.labels.get(item.key) == item.values[0])
 
     return answer if is_string(selection) else each_requirement(selection, first)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from attrs import evolve
 
@@ -50,7 +51,7 @@ def _headless(service: Service) -> Service:
 
 
 def _headless_row(_: Answered, expected: Counter[Said], after: Counter[Said]) -> str:
-    def without(counted: Counter[Said], **fields: object) -> Counter[Said]:
+    def without(counted: Counter[Said], **fields: Any) -> Counter[Said]:
         return Counter(evolve(entry, **fields) for entry in counted.elements())
 
     if without(expected, hints=None) == without(after, hints=None):
