@@ -376,10 +376,13 @@ def _empty_values() -> list[Selection]:
     terms = tuple(term for term in TERMS if term.key == "app" and "" in term.values)
     maps = (FrozenMap({"app": ""}), FrozenMap({"app": "", "tier": "front"}))
     held = [labels | {"tier": "front"} for labels in (EMPTY, LABELS[1], LABELS[2])]
+    strings, objects = _single_strings(terms), _single_objects(terms)
+    services = [Selection(SelectorForm.SERVICE, *pair) for pair in product(maps, held)]
+    # Each language about as often as the others.
     return [
-        *(Selection(SelectorForm.SERVICE, *pair) for pair in product(maps, held)),
-        *_single_strings(terms),
-        *_single_objects(terms),
+        *services * (len(strings) // len(services)),
+        *strings,
+        *objects * (len(strings) // len(objects)),
     ]
 
 

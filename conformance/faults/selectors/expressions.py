@@ -55,8 +55,8 @@ def exists_looks_at_the_value(_: Cluster, selection: Selection, answer: Matching
     def by_value(item: Requirement) -> bool | None:
         value = selection.labels.get(item.key, "")
         if item.operator is Operator.EXISTS:
-            return value != ""
-        return value == "" if item.operator is Operator.DOES_NOT_EXIST else None
+            return bool(value != "")
+        return bool(value == "") if item.operator is Operator.DOES_NOT_EXIST else None
 
     return each_requirement(selection, by_value)
 

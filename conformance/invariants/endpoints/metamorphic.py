@@ -53,8 +53,10 @@ def judge_related(
     expect: Callable[[Answered, Said], Said] = lambda _, entry: entry,
     seen: Callable[[Said], Said] = _identity,
     same_labels: bool = True,
-) -> None:
+) -> list[tuple[Answered, tuple[EndpointSlice, ...]]]:
     """Judge that in `cluster` each Service has the endpoints that it had, changed as `expect` says.
+
+    Returns each Service with its slices in `cluster`.
 
     `seen` takes out of both answers what is not compared; `rule` is the row that is
     broken if they differ, or says which one it is.
@@ -78,6 +80,7 @@ def judge_related(
                 got=_text(after, got),
                 because=(row,),
             )
+    return list(zip(items, answers, strict=True))
 
 
 def _mapped(counted: Counter[Said], change: Callable[[Said], Said]) -> Counter[Said]:
@@ -212,10 +215,7 @@ def service_annotation(case: Case) -> None:
         for service in case.cluster.services
     )
     annotated = evolve(case.cluster, services=services)
-    judge_related(case, "SLICE-018", annotated, change="annotating all Services")
-    variant = case.variant(evolve(case.example, cluster=annotated))
-    items = answered(case)
-    for item, got in zip(items, variant.ask("endpoint_slices", [item.name for item in items]), strict=True):
+    for item, got in judge_related(case, "SLICE-018", annotated, change="annotating all Services"):
         copied = [piece for piece in got if set(UNRELATED) & set(piece.metadata.annotations)]
         if copied:
             case.fail(

@@ -227,7 +227,8 @@ def _many(case: Case) -> Many | None:
 
 def _with_many(case: Case) -> Many | None:
     # More than the API takes in one slice, but seldom: it takes its time.
-    count = MAX_BY_THE_API + 1 if len(case.cluster.services) == 1 else MANY
+    seldom = len(case.cluster.services) == 1
+    count = MAX_BY_THE_API + 1 if seldom else MANY
     for item in answered(case):
         for entry in item.wanted:
             pod = pods_by_name(case)[item.name.namespace, entry.pod or ""]
