@@ -36,7 +36,7 @@ def text_after_a_requirement_is_ignored(_: Cluster, selection: Selection, answer
     text = text_of(selection)
     if text is None or answer is not Matching.INVALID:
         return answer
-    return read_as(selection, re.sub(r"(=[\w.-]+)[= ][^,]*", r"\1", text))
+    return read_as(selection, re.sub(r"(=[\w.-]+|\))[= )][^,]*", r"\1", text))
 
 
 @says("SEL-033", of=("select",))
