@@ -88,9 +88,11 @@ def controller_to_backends(case: Case) -> None:
         rule = "RT-001"
         if may_end(reached, offered(slices_of(case, service), port, ip)):
             # As the cluster's own slices say: it is the controller that says otherwise.
-            known = {ip for item in _slices(case, service) for ip in item_addresses(item)}
-            elsewhere = {backend.ip for backend in reached.backends} - known
-            rule = "PORT-010" if reached.forwarded and not elsewhere else "EP-001"
+            written, given = _slices(case, service), slices_of(case, service)
+            ends = reached.backends if reached.forwarded else wanted.ready
+            there = written if reached.forwarded else given
+            known = {address for item in there for address in item_addresses(item)}
+            rule = "PORT-010" if {backend.ip for backend in ends} <= known else "EP-001"
         judge(case, rule, way, reached, wanted)
         missing = wanted.ready - reached.backends
         if reached.complete and reached.forwarded and missing and not wanted.narrowed:
