@@ -90,6 +90,7 @@ def _make_converter() -> Converter:
     converter = Converter(detailed_validation=True)
     register_types(converter)
     _register_owners(converter)
+    _register_slices(converter)
     _register_selections(converter)
     _register_clusters(converter)
     return converter
@@ -102,6 +103,18 @@ def _register_owners(converter: Converter) -> None:
         OwnerReference,
         lambda owner: {"apiVersion": OWNER_VERSIONS.get(owner.kind, "v1"), **write(owner)},
     )
+
+
+def _register_slices(converter: Converter) -> None:
+    """The API refuses a slice without `endpoints`, even where there are none."""
+    write = converter.get_unstructure_hook(EndpointSlice, cache_result=False)
+
+    def with_endpoints(item: EndpointSlice) -> dict[str, Any]:
+        plain: dict[str, Any] = write(item)
+        plain.setdefault("endpoints", [])
+        return plain
+
+    converter.register_unstructure_hook(EndpointSlice, with_endpoints)
 
 
 def _register_selections(converter: Converter) -> None:
