@@ -19,7 +19,7 @@ from attrs import frozen
 
 from reference.objects import Labels, LabelSelector, LabelSelectorRequirement
 from reference.questions import Matching, Selection, SelectorForm
-from reference.syntax import is_label_key, is_label_value
+from reference.syntax import is_dns1123_subdomain, is_label_key, is_label_value
 
 __all__ = [
     "Operator",
@@ -145,7 +145,9 @@ def service_selects(selector: Labels | None, labels: Labels) -> bool:
 def requirement(key: str, operator: Operator, values: Sequence[str]) -> Requirement:
     """A requirement, or SelectorSyntaxError (SEL-020, SEL-022, SEL-033 to SEL-035)."""
     if not is_label_key(key):
-        raise SelectorSyntaxError(f"{key!r} is no label key", rule="SEL-033")
+        prefix, slash, _ = key.partition("/")
+        wrong_prefix = slash and prefix and key.count("/") == 1 and not is_dns1123_subdomain(prefix)
+        raise SelectorSyntaxError(f"{key!r} is no label key", rule="SEL-034" if wrong_prefix else "SEL-033")
     if operator in (Operator.IN, Operator.NOT_IN):
         if not values:
             raise SelectorSyntaxError(f"{operator.value} needs at least one value", rule="SEL-020")
@@ -286,7 +288,10 @@ class _Parser:
         """`key`, `!key`, `key op value` or `key in (values)` (SEL-024 to SEL-026)."""
         if self._sees("!"):
             self._take()
-            return requirement(self._key(), Operator.DOES_NOT_EXIST, ())
+            key = self._key()
+            if not self._at_end_of_requirement:  # `!` stands with a key alone
+                raise _unexpected(self._next, "a comma or the end", rule="SEL-026")
+            return requirement(key, Operator.DOES_NOT_EXIST, ())
         key = self._key()
         if self._at_end_of_requirement:
             return requirement(key, Operator.EXISTS, ())
@@ -331,6 +336,6 @@ class _Parser:
         return self._take().text if self._next.kind is _Kind.WORD else ""
 
 
-def _unexpected(token: _Token, wanted: str) -> SelectorSyntaxError:
+def _unexpected(token: _Token, wanted: str, *, rule: str = "SEL-030") -> SelectorSyntaxError:
     found = "the end" if token is _END else repr(token.text)
-    return SelectorSyntaxError(f"found {found}, expected {wanted}", rule="SEL-030")
+    return SelectorSyntaxError(f"found {found}, expected {wanted}", rule=rule)

@@ -21,7 +21,7 @@ def examples(
     *,
     areas: AbstractSet[Area] = frozenset(Area),
     limits: Limits | None = None,
-    most_selections: int = 3,
+    most_selections: int = 5,
     most_requests: int = 10,
 ) -> st.SearchStrategy[Example]:
     """Examples for `areas`; nothing is drawn for an area that is not judged."""

@@ -7,6 +7,7 @@ match or nearly match.  Every malformed selector is wrong in one stated way.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import product
 
@@ -17,6 +18,7 @@ from conformance.strategies import pools
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import Labels, LabelSelector, LabelSelectorRequirement
 from reference.questions import Selection, SelectorForm
+from reference.selectors import SelectorSyntaxError, requirements_of
 
 Selector = Labels | LabelSelector | str | None
 
@@ -211,9 +213,8 @@ def _expression(term: Term) -> LabelSelectorRequirement:
     return LabelSelectorRequirement(term.key, term.operator, term.values)
 
 
-def _objects() -> tuple[LabelSelector | None, ...]:
-    """Well-formed LabelSelectors: absent, empty, of one part, of two parts."""
-    single = tuple(LabelSelector(match_expressions=(_expression(term),)) for term in TERMS)
+def _of_two_parts() -> tuple[LabelSelector, ...]:
+    """Well-formed LabelSelectors of two matchExpressions, or of matchLabels and one expression."""
     pairs = tuple(
         LabelSelector(match_expressions=(_expression(first), _expression(second)))
         for first, second in _PAIRS
@@ -223,8 +224,10 @@ def _objects() -> tuple[LabelSelector | None, ...]:
         LabelSelector(FrozenMap({"app": value}), (_expression(term),))
         for value, term in product(("web", ""), (*_FRONT, *TERMS[:20]))
     )
-    return (None, LabelSelector(), *single, *mixed, *pairs)
+    return (*mixed, *pairs)
 
+
+_STRAY_COMMA = re.compile(r"\A,|,,|,\Z")
 
 MAPS: tuple[Labels, ...] = (
     FrozenMap({"app": "web"}),
@@ -308,47 +311,100 @@ def _held(term: Term) -> tuple[Labels, ...]:
     return (*with_key, EMPTY, *other_case)
 
 
-def _alone(terms: tuple[Term, ...]) -> list[Selection]:
-    """Single requirements in both languages that have them, against what they are decided on."""
-    strings = [
+def _single_strings(terms: tuple[Term, ...]) -> list[Selection]:
+    """Single requirements as strings, against what they are decided on."""
+    return [
         Selection(SelectorForm.STRING, text, labels)
         for term in terms
         for text, labels in product(spellings(term), _held(term))
     ]
-    objects = [
+
+
+def _single_objects(terms: tuple[Term, ...]) -> list[Selection]:
+    """Single requirements as LabelSelectors, against what they are decided on."""
+    return [
         Selection(SelectorForm.LABEL_SELECTOR, LabelSelector(match_expressions=(_expression(term),)), labels)
         for term in terms
-        if term not in _COMPARISONS
         for labels in _held(term)
     ]
-    return strings + objects
 
 
 def _kinds() -> tuple[list[Selection], ...]:
     """The kinds of selection, which are drawn equally often, the simplest first."""
     maps = [(labels, near) for labels in MAPS for near in _near(labels)]
-    service = [Selection(SelectorForm.SERVICE, selector, near) for selector, near in maps]
-    service += [Selection(SelectorForm.SERVICE, None, labels) for labels in LABELS]
-    service += [Selection(SelectorForm.SERVICE, EMPTY, labels) for labels in LABELS]
-    objects = [Selection(SelectorForm.LABEL_SELECTOR, LabelSelector(labels), near) for labels, near in maps]
-    objects += _against(SelectorForm.LABEL_SELECTOR, _objects(), LABELS)
     pairs = tuple(
         f"{spellings(first)[index % len(spellings(first))]},{spellings(second)[0]}"
         for index, (first, second) in enumerate(_PAIRS)
     )
     presence = tuple(term for term in TERMS if not term.values)
-    bad = tuple(MALFORMED_STRINGS.values())
-    bad_after_good = tuple(f"tier=front,{text}" for text in bad if not text.startswith(","))
     return (
-        service,
-        _thinned(_alone((*TERMS, *_COMPARISONS))),
-        objects,
-        _alone(presence),
+        [Selection(SelectorForm.SERVICE, selector, near) for selector, near in maps],
+        _absent_or_empty(),
+        _single_strings(TERMS),
+        _single_objects(TERMS),
+        [Selection(SelectorForm.LABEL_SELECTOR, LabelSelector(labels), near) for labels, near in maps]
+        + _against(SelectorForm.LABEL_SELECTOR, _of_two_parts(), LABELS),
+        _single_strings(presence) + _single_objects(presence),
+        _empty_values(),
+        _single_strings(_COMPARISONS),
         _against(SelectorForm.STRING, EDGES, LABELS),
         _against(SelectorForm.STRING, pairs, LABELS),
-        _against(SelectorForm.STRING, bad + bad_after_good, LABELS[:7:3]),
-        _against(SelectorForm.LABEL_SELECTOR, tuple(MALFORMED_OBJECTS.values()), LABELS[:7:3]),
+        _malformed(SelectorForm.STRING, tuple(MALFORMED_STRINGS.values())),
+        _malformed(SelectorForm.LABEL_SELECTOR, tuple(MALFORMED_OBJECTS.values())),
     )
+
+
+def _absent_or_empty() -> list[Selection]:
+    """Selectors that ask for nothing, in each of the languages, about as often as each other."""
+    held = (EMPTY, LABELS[1], LABELS[6])
+    return [
+        Selection(form, selector, labels)
+        for form, selector in (
+            (SelectorForm.SERVICE, None),
+            (SelectorForm.SERVICE, EMPTY),
+            (SelectorForm.LABEL_SELECTOR, None),
+            (SelectorForm.LABEL_SELECTOR, LabelSelector()),
+            (SelectorForm.STRING, ""),
+            (SelectorForm.STRING, " \t"),
+        )
+        for labels in held
+    ]
+
+
+def _empty_values() -> list[Selection]:
+    """Selectors that ask for the empty value, against that value, another one and no key."""
+    terms = tuple(term for term in TERMS if term.key == "app" and "" in term.values)
+    maps = (FrozenMap({"app": ""}), FrozenMap({"app": "", "tier": "front"}))
+    held = [labels | {"tier": "front"} for labels in (EMPTY, LABELS[1], LABELS[2])]
+    strings, objects = _single_strings(terms), _single_objects(terms)
+    services = [Selection(SelectorForm.SERVICE, *pair) for pair in product(maps, held)]
+    # Each language about as often as the others.
+    return [
+        *services * (len(strings) // len(services)),
+        *strings,
+        *objects * (len(strings) // len(objects)),
+    ]
+
+
+def _malformed(form: SelectorForm, selectors: tuple[str | LabelSelector, ...]) -> list[Selection]:
+    """Malformed selectors: about as often those that break one rule as another, or have stray commas."""
+    if form is SelectorForm.STRING:
+        # Also after a requirement that is in order.
+        selectors += tuple(f"tier=front,{text}" for text in selectors if not str(text).startswith(","))
+    by_rule: dict[tuple[str, bool], list[Selection]] = {}
+    for selection in _against(form, selectors, LABELS[:7:3]):
+        stray = _STRAY_COMMA.search(str(selection.selector)) is not None
+        by_rule.setdefault((_broken_rule(selection), stray), []).append(selection)
+    most = max(map(len, by_rule.values()))
+    return _thinned([item for group in by_rule.values() for item in group * round(most / len(group))])
+
+
+def _broken_rule(selection: Selection) -> str:
+    try:
+        requirements_of(selection)
+    except SelectorSyntaxError as error:
+        return error.rule
+    raise AssertionError(f"{selection} is well-formed")
 
 
 def _against(

@@ -17,6 +17,7 @@ from conformance.invariants.cross.reach import (
     flow_to,
     follow,
     judge,
+    may_end,
     offered,
     shown,
     slices_of,
@@ -84,7 +85,15 @@ def controller_to_backends(case: Case) -> None:
             f"a {port.protocol} connection from {client.ip} to {ip}:{port.port}, "
             f"Service {service.metadata.namespace}/{service.metadata.name}"
         )
-        judge(case, "RT-001", way, reached, wanted)
+        rule = "RT-001"
+        if may_end(reached, offered(slices_of(case, service), port, ip)):
+            # As the cluster's own slices say: it is the controller that says otherwise.
+            written, given = _slices(case, service), slices_of(case, service)
+            ends = reached.backends if reached.forwarded else wanted.ready
+            there = written if reached.forwarded else given
+            known = {address for item in there for address in item_addresses(item)}
+            rule = "PORT-010" if {backend.ip for backend in ends} <= known else "EP-001"
+        judge(case, rule, way, reached, wanted)
         missing = wanted.ready - reached.backends
         if reached.complete and reached.forwarded and missing and not wanted.narrowed:
             case.fail(
@@ -99,7 +108,7 @@ def controller_to_backends(case: Case) -> None:
 @invariant(
     "cross.headless-name-to-endpoints",
     kind=Kind.STATED,
-    requirements=("DNS-HEADLESS-001", "DNS-HEADLESS-013", "EP-008"),
+    requirements=("DNS-HEADLESS-001", "DNS-HEADLESS-013", "EP-001", "EP-008"),
     asks=("endpoint_slices", "resolve"),
     classes=(ENDPOINTS,),
 )
@@ -122,13 +131,32 @@ def headless_name_to_endpoints(case: Case) -> None:
         found = set(addresses(answer, "A"))
         if not sure <= found <= possible:
             expected = ", ".join(sorted(sure)) or "no address"
+            rule = _headless_rule(case, service, found, (sure - found) | (found - possible))
             case.fail(
-                "DNS-HEADLESS-001",
+                rule,
                 question=f"{name} A, the name of a headless Service",
                 expected=f"the ready endpoints: {expected}",
                 got=", ".join(sorted(found)) or f"{answer.rcode.value} without an address",
-                because=("DNS-HEADLESS-001", "DNS-HEADLESS-013"),
+                because=(rule,),
             )
+
+
+def item_addresses(item: EndpointSlice) -> list[str]:
+    """All addresses of a slice."""
+    return [canonical(address) for endpoint in item.endpoints for address in endpoint.addresses]
+
+
+def _headless_rule(case: Case, service: Service, found: set[str], wrong: set[str]) -> str:
+    """Which row is broken where `wrong` are the addresses that are missing or too much.
+
+    A server that answers as the cluster's own slices say is right, and the
+    controller is not; where the addresses are known, it is about readiness.
+    """
+    known = {address for item in _slices(case, service) for address in item_addresses(item)}
+    sure, possible = _ready_addresses(slices_of(case, service), "IPv4")
+    if sure <= found <= possible:
+        return "EP-008" if wrong <= known else "EP-001"
+    return "DNS-HEADLESS-013" if wrong & found and wrong <= known else "DNS-HEADLESS-001"
 
 
 def _ready_addresses(slices: Iterable[EndpointSlice], family: str) -> tuple[set[str], set[str]]:

@@ -122,8 +122,13 @@ def srv_to_endpoints(case: Case) -> None:
     flows = [flow_to(client, ip, number, port.protocol) for _, port, _, number, ip in ways]
     for (service, port, query, number, ip), reached in zip(ways, follow(case, flows), strict=True):
         way = f"a {port.protocol} connection from {client.ip} to {ip}:{number}, as {query.name} SRV says"
-        rule = "DNS-SRV-001" if number != port.port else "RT-004"
+        rule = "DNS-SRV-001" if number != port.port else _delivery_rule(service, port)
         judge(case, rule, way, reached, offered(slices_of(case, service), port, ip))
+
+
+def _delivery_rule(service: Service, port: ServicePort) -> str:
+    """The row of where a connection ends: another one if a port has a twin of another protocol."""
+    return "RT-004" if sum(each.port == port.port for each in service.spec.ports) > 1 else "RT-001"
 
 
 def _port_and_target(data: str) -> tuple[int | None, str]:
@@ -200,12 +205,15 @@ def _look_up(case: Case, pod: NamespacedName, config: ResolverConfig, service: S
                 return  # a server may leave out Services without endpoints
             continue
         if found != [canonical(ip)]:
+            # Under its own name it is the server that is wrong, not the search list.
+            own = search.startswith(f"{pod.namespace}.svc.")
+            rule = "DNS-A-001" if own else "DNS-SEARCH-025"
             case.fail(
-                "DNS-SEARCH-025",
+                rule,
                 question=f"{bare}, looked up in pod {pod} as {query.name}",
                 expected=f"{ip}, the address of Service {pod.namespace}/{bare}",
                 got=", ".join(found),
-                because=("DNS-SEARCH-003", "DNS-SEARCH-025"),
+                because=(rule,),
             )
         return
     case.fail(
@@ -213,7 +221,7 @@ def _look_up(case: Case, pod: NamespacedName, config: ResolverConfig, service: S
         question=f"{bare}, looked up in pod {pod} by its search domains",
         expected=f"{ip}, the address of Service {pod.namespace}/{bare}",
         got=f"no address under {', '.join(tried) or 'any name, as there are no search domains'}",
-        because=("DNS-SEARCH-003", "DNS-SEARCH-025"),
+        because=("DNS-SEARCH-003",),
     )
 
 

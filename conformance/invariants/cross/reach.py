@@ -158,6 +158,13 @@ ENDPOINTS = "endpoints"
 NO_ENDPOINTS = "no endpoints"
 
 
+def may_end(reached: Reached, wanted: Offered) -> bool:
+    """Whether a flow may end like that: with a ready endpoint it has to be forwarded."""
+    if reached.forwarded:
+        return bool(reached.backends) and reached.backends <= wanted.usable
+    return not wanted.ready
+
+
 def judge(case: Case, requirement: str, way: str, reached: Reached, wanted: Offered) -> None:
     """Judge that a flow ends where the slices say.
 
@@ -165,14 +172,12 @@ def judge(case: Case, requirement: str, way: str, reached: Reached, wanted: Offe
     forwarded, without any endpoint it must not be; what is in between is open.
     """
     case.judged(ENDPOINTS if wanted.ready else NO_ENDPOINTS if not wanted.usable else "doubtful endpoints")
-    if reached.forwarded:
-        if reached.backends and reached.backends <= wanted.usable:
-            return
-        expected = f"forward to some of {shown(wanted.usable)}" if wanted.usable else "not forwarded"
-    elif wanted.ready:
-        expected = f"forward to some of {shown(wanted.ready)}"
-    else:
+    if may_end(reached, wanted):
         return
+    if reached.forwarded:
+        expected = f"forward to some of {shown(wanted.usable)}" if wanted.usable else "not forwarded"
+    else:
+        expected = f"forward to some of {shown(wanted.ready)}"
     case.fail(requirement, question=way, expected=expected, got=str(reached), because=(requirement,))
 
 

@@ -155,18 +155,19 @@ def variable_and_name(case: Case) -> None:
             host = item.variables.get(f"{prefix}_SERVICE_HOST")
             if host is not None and service.metadata.namespace in known:
                 query = questions.address_query(questions.name_of(service, domain), host)
-                asked.append((item.name, f"{prefix}_SERVICE_HOST", host, query))
+                asked.append((item.name, f"{prefix}_SERVICE_HOST", host, service.spec.cluster_ips, query))
     answers = case.ask("resolve", [query for *_, query in asked]) if asked else []
-    for (container, name, host, query), answer in zip(asked, answers, strict=True):
+    for (container, name, host, ips, query), answer in zip(asked, answers, strict=True):
         found = addresses(answer, query.type)
         if not found:
             continue  # a server may leave out Services without endpoints; the area of DNS judges that
         case.judged("host variable")
         if found != [canonical(host)]:
+            rule = "DNS-A-001" if canonical(host) in map(canonical, ips) else "ENV-001"
             case.fail(
-                "ENV-001",
+                rule,
                 question=f"{name} of container {container}, and {query.name} {query.type}",
                 expected="the same address",
                 got=f"{host}, and {', '.join(found)}",
-                because=("DNS-A-001", "ENV-001"),
+                because=(rule,),
             )

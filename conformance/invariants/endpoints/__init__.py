@@ -10,11 +10,22 @@ from __future__ import annotations
 
 from conformance.invariants.endpoints import (
     agreement,
+    alike,
     metamorphic,
     packing,
     service_changes,
     single_change,
     stated,
+    transitions,
 )
 
-__all__ = ["agreement", "metamorphic", "packing", "service_changes", "single_change", "stated"]
+__all__ = [
+    "agreement",
+    "alike",
+    "metamorphic",
+    "packing",
+    "service_changes",
+    "single_change",
+    "stated",
+    "transitions",
+]

@@ -22,7 +22,7 @@ from conformance.invariants.endpoints.answers import (
     ports_text,
     words,
 )
-from conformance.invariants.endpoints.port_rules import port_rule
+from conformance.invariants.endpoints.port_rules import missing_port_rule, port_rule, sharing_rule
 from reference.endpoints.hints import has_topology_mode_auto
 from reference.objects import EndpointConditions, Pod, Service
 from reference.selectors import service_selects
@@ -46,8 +46,6 @@ def _fail(case: Case, rule: str, item: Answered, about: Placed, *, expected: str
         "SEL-003",
         "SEL-004",
         "SEL-007",
-        "SEL-008",
-        "SEL-010",
         "EP-001",
         "EP-002",
         "EP-003",
@@ -58,6 +56,10 @@ def _fail(case: Case, rule: str, item: Answered, about: Placed, *, expected: str
         "EP-017",
         "EP-020",
         "EP-025",
+        "PORT-007",
+        "PORT-008",
+        "PORT-009",
+        "PORT-020",
     ),
     asks=("endpoint_slices",),
     classes=("endpoints", "no endpoints", "not managed"),
@@ -98,7 +100,7 @@ def _missing_rule(case: Case, item: Answered, missing: Placed) -> str:
         return "EP-011"
     if pod.spec.host_network:
         return "EP-012"
-    return "EP-001"
+    return missing_port_rule(item.service.spec.ports, missing, item.found)
 
 
 def _extra_rule(case: Case, item: Answered, extra: Placed) -> str:
@@ -117,6 +119,8 @@ def _extra_rule(case: Case, item: Answered, extra: Placed) -> str:
     selected = [pod for pod in own if service_selects(service.spec.selector, pod.metadata.labels)]
     if not selected:
         return _mismatch_rule(service, own[0])
+    if not any(ips_of(pod) for pod in selected):
+        return "EP-003"
     if all(pod.status.phase in ("Succeeded", "Failed") for pod in selected):
         return "EP-002"
     return "EP-020" if extra.family not in service.spec.ip_families else "EP-001"
@@ -148,7 +152,7 @@ def _mismatch_rule(service: Service, pod: Pod) -> str:
 @invariant(
     "endpoints.conditions-agree",
     kind=Kind.AGREEMENT,
-    requirements=("EP-006", "EP-007", "EP-008", "EP-009", "EP-010"),
+    requirements=("EP-006", "EP-007", "EP-008", "EP-010"),
     asks=("endpoint_slices",),
     classes=("ready", "not ready", "terminating"),
 )
@@ -272,7 +276,6 @@ def _reference(entry: Placed) -> tuple[object, ...]:
         "PORT-004",
         "PORT-005",
         "PORT-006",
-        "PORT-007",
         "PORT-008",
         "PORT-009",
         "PORT-010",
@@ -293,13 +296,7 @@ def ports_agree(case: Case) -> None:
             case.judged(*_port_classes(item.service, wanted))
             if found.ports != wanted.ports:
                 pod = pods_by_name(case)[item.name.namespace, wanted.pod or ""]
-                rule = port_rule(item.service.spec.ports, pod, wanted, found)
-                if (
-                    len({entry.ports for entry in item.found})
-                    == 1
-                    < len({entry.ports for entry in item.wanted})
-                ):
-                    rule = "SLICE-003"
+                rule = sharing_rule(item, pod, wanted, found) or port_rule(item.service, pod, wanted, found)
                 _fail(
                     case,
                     rule,
@@ -328,7 +325,7 @@ def _port_classes(service: Service, wanted: Placed) -> set[str]:
 @invariant(
     "endpoints.hints-agree",
     kind=Kind.AGREEMENT,
-    requirements=("SLICE-021", "SLICE-022", "SLICE-023", "SLICE-024", "SLICE-025", "SLICE-026", "SLICE-032"),
+    requirements=("SLICE-021", "SLICE-022", "SLICE-023", "SLICE-024", "SLICE-026"),
     asks=("endpoint_slices",),
     classes=("no distribution", "PreferSameZone", "PreferSameNode"),
 )

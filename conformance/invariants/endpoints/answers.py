@@ -137,6 +137,11 @@ def port_set(ports: Iterable[EndpointPort]) -> frozenset[Port]:
     )
 
 
+def port_names(item: Placed) -> frozenset[str]:
+    """The names of the ports with which an endpoint was found."""
+    return frozenset(name for name, _, _, _ in item.ports)
+
+
 def hints_of(endpoint: Endpoint) -> EndpointHints | None:
     """The hints; those that name nothing are none."""
     hints = endpoint.hints

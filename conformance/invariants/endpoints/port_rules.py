@@ -5,12 +5,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.invariants.endpoints.answers import Placed
-from reference.objects import Pod, ServicePort
+from conformance.invariants.endpoints.answers import Answered, Placed, port_names
+from reference.objects import CLUSTER_IP_NONE, Pod, Service, ServicePort
 
 
-def port_rule(ports: Sequence[ServicePort], pod: Pod, wanted: Placed, found: Placed) -> str:
+def missing_port_rule(ports: Sequence[ServicePort], missing: Placed, found: Sequence[Placed]) -> str:
+    """The row that an endpoint would break which is missing for its ports; EP-001 if there is none."""
+    if not ports:
+        return "PORT-020"
+    if not missing.ports:
+        return "PORT-009"
+    if len(missing.ports) < len(ports):
+        return "PORT-008"
+    alike = [entry for entry in found if entry.family == missing.family]
+    others = [entry for entry in alike if port_names(entry) == port_names(missing)]
+    return "PORT-007" if others and all(entry.ports != missing.ports for entry in others) else "EP-001"
+
+
+def sharing_rule(item: Answered, pod: Pod, wanted: Placed, found: Placed) -> str | None:
+    """The row that is broken where the wrong ports are those of other pods in the same slice; else None.
+
+    What the pod itself declares is never blamed on others.
+    """
+    declared = {
+        entry.container_port
+        for container in (*pod.spec.containers, *pod.spec.init_containers)
+        for entry in container.ports
+    }
+    wrong = {number for _, number, _, _ in found.ports - wanted.ports}
+    sharing = [
+        other
+        for other, seen in item.pairs()
+        if seen.ports == found.ports == other.ports and other.family == wanted.family
+    ]
+    if wrong & declared or not sharing:
+        return None
+    # Which part of the key was forgotten: all of it, or the numbers.
+    same_names = port_names(sharing[0]) == port_names(wanted)
+    return "SLICE-004" if same_names else "SLICE-003"
+
+
+def port_rule(service: Service, pod: Pod, wanted: Placed, found: Placed) -> str:
     """The row that the first Service port with a wrong entry in the slice breaks."""
+    ports = service.spec.ports
     if not ports:
         return "PORT-020"
     for port in ports:
@@ -21,8 +58,12 @@ def port_rule(ports: Sequence[ServicePort], pod: Pod, wanted: Placed, found: Pla
         if not expected:
             return _unresolved_rule(port, pod, wanted)
         if not got or got[0][2] != expected[0][2]:
+            if not got and any(entry[1] == expected[0][1] for entry in wanted.ports - {expected[0]}):
+                return "PORT-016"
             return "PORT-005" if _only_in_sidecar(port, pod) else "PORT-010"
         if got[0][1] != expected[0][1]:
+            if service.spec.cluster_ip == CLUSTER_IP_NONE and got[0][1] == port.port:
+                return "PORT-021"
             return _number_rule(port, pod)
         return "PORT-019"
     return "PORT-010"

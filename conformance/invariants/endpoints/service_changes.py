@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from attrs import evolve
 
 from conformance.invariants.base import Case, Kind, invariant
@@ -11,11 +13,13 @@ from conformance.invariants.endpoints.answers import (
     Said,
     answered,
     endpoints_text,
+    hints_of,
     is_managed,
     placed,
     said,
 )
 from conformance.invariants.endpoints.metamorphic import UNRELATED, judge_related
+from reference.endpoints.hints import has_topology_mode_auto
 from reference.objects import (
     MANAGED_BY_LABEL,
     SERVICE_NAME_LABEL,
@@ -45,14 +49,25 @@ def publishing(case: Case) -> None:
     def ready(_: Answered, entry: Said) -> Said:
         return evolve(entry, conditions=evolve(entry.conditions, ready=True))
 
+    def row(_: Answered, expected: Counter[Said], after: Counter[Said]) -> str:
+        before = {entry.pod for entry in expected}
+        added = [entry for entry in after if entry.pod not in before]
+        if added:
+            return "EP-002" if added[0].addresses else "EP-003"
+        return "EP-008" if _serving(after) == _serving(expected) else "EP-006"
+
     judge_related(
         case,
-        "EP-008",
+        row,
         evolve(case.cluster, services=services),
         change="setting publishNotReadyAddresses",
         expect=ready,
         seen=lambda entry: evolve(entry, hints=None),
     )
+
+
+def _serving(counted: Counter[Said]) -> Counter[tuple[str | None, bool | None]]:
+    return Counter((entry.pod, entry.conditions.serving) for entry in counted.elements())
 
 
 @invariant(
@@ -88,6 +103,7 @@ def distribution_changes_hints_alone(case: Case) -> None:
         seen=lambda entry: evolve(entry, hints=None),
     )
     variant = case.moved(changed)
+    _judge_hints_are_gone(case, variant)
     items = [item for item in answered(case) if (item.name.namespace, item.name.name) in synonyms]
     for item, got in zip(items, variant.ask("endpoint_slices", [item.name for item in items]), strict=True):
         case.judged("synonyms")
@@ -99,6 +115,25 @@ def distribution_changes_hints_alone(case: Case) -> None:
                 expected=endpoints_text(before.elements()),
                 got=endpoints_text(after.elements()),
                 because=("SLICE-022",),
+            )
+
+
+def _judge_hints_are_gone(case: Case, variant: Case) -> None:
+    """Judge that no endpoint has hints where the Service has no distribution any more."""
+    gone = [item for item in answered(case) if item.service.spec.traffic_distribution == "PreferSameNode"]
+    answers = variant.ask("endpoint_slices", [item.name for item in gone])
+    for item, got in zip(gone, answers, strict=True):
+        if has_topology_mode_auto(item.service):
+            continue
+        case.judged("no distribution any more")
+        hinted = [entry for entry in placed(got) if hints_of(entry.endpoint) is not None]
+        if hinted:
+            case.fail(
+                "SLICE-026",
+                question=f"{item.question} after taking back trafficDistribution",
+                expected="no hints",
+                got=f"hints of {endpoints_text(hinted)}",
+                because=("SLICE-026",),
             )
 
 
@@ -125,8 +160,9 @@ def service_label(case: Case) -> None:
         expected = {piece.metadata.labels | UNRELATED for piece in item.got}
         labels = {piece.metadata.labels for piece in got}
         if labels != expected:
+            kept = {entry.get(key) for entry in labels for key in reserved}
             case.fail(
-                "SLICE-018",
+                "SLICE-017" if kept & set(reserved.values()) else "SLICE-018",
                 question=f"{item.question} after labelling the Service",
                 expected="; ".join(sorted(str(dict(entry)) for entry in expected)) or "no slices",
                 got="; ".join(sorted(str(dict(entry)) for entry in labels)) or "no slices",
@@ -167,7 +203,7 @@ def _dual_stack(service: Service, index: int, *, families: tuple[str, str]) -> S
 @invariant(
     "endpoints.second-family",
     kind=Kind.METAMORPHIC,
-    requirements=("EP-017", "EP-020", "EP-021", "SLICE-010"),
+    requirements=("EP-020", "EP-021", "SLICE-010"),
     asks=("endpoint_slices",),
 )
 def second_family(case: Case) -> None:
@@ -196,11 +232,12 @@ def second_family(case: Case) -> None:
         answers = variant.ask("endpoint_slices", [item.name for item in items])
         for item, got in zip(items, answers, strict=True):
             case.judged(f"{families[0]} first")
-            _judge_families(case, item, got, second)
+            rule = "EP-020" if families == orders[0] else "EP-021"
+            _judge_families(case, rule, item, got, second)
 
 
 def _judge_families(
-    case: Case, item: Answered, got: tuple[EndpointSlice, ...], second: dict[str, str]
+    case: Case, rule: str, item: Answered, got: tuple[EndpointSlice, ...], second: dict[str, str]
 ) -> None:
     expected = said(item.got, of=item.service)
     for entry, count in tuple(expected.items()):
@@ -208,12 +245,13 @@ def _judge_families(
             expected[evolve(entry, family="IPv6", addresses=(second[entry.pod],))] += count
     after = said(got, of=item.service)
     if after != expected:
+        order = "IPv4 and IPv6" if rule == "EP-020" else "IPv6 and IPv4, in this order"
         case.fail(
-            "EP-020",
-            question=f"{item.question} with the families IPv4 and IPv6",
+            rule,
+            question=f"{item.question} with the families {order}",
             expected=endpoints_text(expected.elements()),
             got=endpoints_text(after.elements()),
-            because=("EP-020", "EP-021"),
+            because=(rule,),
         )
     for family in ("IPv4", "IPv6"):
         pieces = [piece for piece in got if piece.address_type == family]

@@ -143,7 +143,7 @@ def conditions_are_consistent(case: Case) -> None:
 @invariant(
     "endpoints.serving-follows-the-pod",
     kind=Kind.STATED,
-    requirements=("EP-006", "EP-007", "EP-009"),
+    requirements=("EP-006", "EP-007"),
     asks=("endpoint_slices",),
 )
 def serving_follows_the_pod(case: Case) -> None:
@@ -163,7 +163,7 @@ def serving_follows_the_pod(case: Case) -> None:
 @invariant(
     "endpoints.not-managed",
     kind=Kind.STATED,
-    requirements=("SEL-004", "SEL-005", "SEL-010", "EP-025"),
+    requirements=("SEL-004", "SEL-010", "EP-025"),
     asks=("endpoint_slices",),
     classes=("without a selector", "ExternalName"),
 )
@@ -175,7 +175,7 @@ def not_managed(case: Case) -> None:
         external = item.service.spec.type == "ExternalName"
         case.judged("ExternalName" if external else "without a selector")
         if item.got:
-            rule = "EP-025" if external else "SEL-004" if item.service.spec.selector is None else "SEL-005"
+            rule = "SEL-004" if not external else "EP-025" if item.found else "SEL-010"
             case.fail(
                 rule,
                 question=item.question,

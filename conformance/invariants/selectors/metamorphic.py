@@ -17,8 +17,15 @@ from reference.questions import Matching, Selection, SelectorForm
 UNRELATED = FrozenMap({"unrelated.example.com/label": "value"})
 
 
-def _same_answer(case: Case, rule: str, related: Callable[[Selection], Selection | None]) -> None:
-    """Judge that the related selection is answered as the selection itself."""
+def _same_answer(
+    case: Case,
+    rule: str | Callable[[Selection], str],
+    related: Callable[[Selection], Selection | None],
+) -> None:
+    """Judge that the related selection is answered as the selection itself.
+
+    `rule` is the row that speaks of them, or says which one it is.
+    """
     pairs = [
         (selection, other)
         for selection in case.example.selections
@@ -31,12 +38,13 @@ def _same_answer(case: Case, rule: str, related: Callable[[Selection], Selection
     for (selection, other), answer, got in zip(pairs, answers, others, strict=True):
         case.judged(selection.form.value)
         if got is not answer:
+            row = rule if isinstance(rule, str) else rule(selection)
             case.fail(
-                rule,
+                row,
                 question=asked(other),
                 expected=f"{answered(answer)}, as for: {asked(selection)}",
                 got=answered(got),
-                because=(rule,),
+                because=(row,),
             )
 
 
@@ -150,30 +158,36 @@ def _with_blanks(selection: Selection) -> Selection | None:
 )
 def string_equals_object(case: Case) -> None:
     """A LabelSelector that is written as a string is answered as the object is."""
-    for rule, operator in (
-        ("SEL-024", None),
-        ("SEL-025", "In"),
-        ("SEL-025", "NotIn"),
-        ("SEL-026", "Exists"),
-        ("SEL-026", "DoesNotExist"),
-    ):
-        _same_answer(case, rule, lambda selection, operator=operator: _as_string(selection, operator))  # type: ignore[misc]
+    _same_answer(case, _string_row, _as_string)
 
 
-def _as_string(selection: Selection, operator: str | None) -> Selection | None:
-    """The selection with its selector as a string, if its first expression has that operator."""
+def _as_string(selection: Selection) -> Selection | None:
     selector = selection.selector
     if not isinstance(selector, LabelSelector):
         return None
-    first = next((item.operator for item in selector.match_expressions), None)
-    text = as_string(selector) if first == operator else None
+    text = as_string(selector)
     return None if text is None else Selection(SelectorForm.STRING, text, selection.labels)
+
+
+_ROWS = {"In": "SEL-025", "NotIn": "SEL-025", "Exists": "SEL-026", "DoesNotExist": "SEL-026"}
+
+
+def _string_row(selection: Selection) -> str:
+    """The row of the string language that speaks of what a LabelSelector asks for."""
+    selector = selection.selector
+    assert isinstance(selector, LabelSelector)
+    if len(selector.match_labels) + len(selector.match_expressions) != 1:
+        return "SEL-023"
+    values = [*selector.match_labels.values(), *(v for e in selector.match_expressions for v in e.values)]
+    if "" in values:
+        return "SEL-027"
+    return next((_ROWS[item.operator] for item in selector.match_expressions), "SEL-024")
 
 
 @invariant(
     "selectors.service-map-equals-match-labels",
     kind=Kind.METAMORPHIC,
-    requirements=("SEL-001", "SEL-015"),
+    requirements=("SEL-015",),
     asks=("select",),
 )
 def service_map_equals_match_labels(case: Case) -> None:

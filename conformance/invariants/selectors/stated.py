@@ -169,7 +169,7 @@ def arity(case: Case) -> None:
 @invariant(
     "selectors.stray-comma",
     kind=Kind.STATED,
-    requirements=("SEL-023", "SEL-030"),
+    requirements=("SEL-030",),
     asks=("select",),
     classes=("stray comma",),
 )

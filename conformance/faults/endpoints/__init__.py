@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoint controllers that are wrong in one way each."""
+
+from __future__ import annotations
+
+from conformance.faults.endpoints import conditions, hints, membership, packing, ports, updates, whose
+
+__all__ = ["conditions", "hints", "membership", "packing", "ports", "updates", "whose"]
