@@ -55,3 +55,28 @@ def not_listed(found: Found) -> Found:
     """What was reported by invariants that do not list it."""
     rows = {item.id: set(item.requirements) for item in all_invariants().values()}
     return {name: wrong for name, some in found.items() if (wrong := some - rows[name])}
+
+
+def idle(area: Area, found: Iterable[Found], examples: Sequence[Example]) -> set[str]:
+    """The invariants of an area that report no fault on any example; `found` is known already."""
+    left = {item.id: item for item in invariants_of(area)}
+    for one in found:
+        for name in one:
+            left.pop(name, None)
+    # Most faults were left alone as soon as all that they break was reported, by whichever invariant.
+    return {
+        name
+        for name, item in left.items()
+        if not any(_reports(item, fault, examples) for fault in _breaking(item))
+    }
+
+
+def _breaking(item: Invariant) -> list[Fault]:
+    rows = set(item.requirements)
+    return [fault for fault in all_faults().values() if fault.make is not None and rows & set(fault.breaks)]
+
+
+def _reports(item: Invariant, fault: Fault, examples: Iterable[Example]) -> bool:
+    assert fault.make is not None
+    with Session(InProcess(factory=fault.make, trusted=True)) as session:
+        return any(deviation(item, Case(example, session)) is not None for example in examples)
