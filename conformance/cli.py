@@ -166,27 +166,52 @@ def requirements(ids: tuple[str, ...], *, coverage: bool, report: Path | None) -
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[FAULT|AREA]...")
-@click.option("--clusters", type=click.IntRange(1), default=None, help="the budget of each fault")
-@click.option("--workers", type=click.IntRange(1), default=None, help="processes [default: all processors]")
-def selftest(names: tuple[str, ...], *, clusters: int | None, workers: int | None) -> None:
+@click.option("--clusters", type=click.IntRange(1), help="look at so many generated clusters at the most")
+@click.option("--workers", type=click.IntRange(1), help="so many processes; default: one for each processor")
+@click.option(
+    "--soak",
+    type=click.IntRange(0),
+    default=1000,
+    show_default=True,
+    help="judge the reference itself on so many clusters; 0 for none",
+)
+@click.option("--mutants", is_flag=True, help="judge every mutant of the model besides (takes long)")
+@click.option("--expect", type=click.Path(path_type=Path), help="compare the matrix with this file")
+@click.option("--write", type=click.Path(path_type=Path), help="write the matrix to this file")
+def selftest(
+    names: tuple[str, ...],
+    *,
+    clusters: int | None,
+    workers: int | None,
+    soak: int,
+    mutants: bool,
+    expect: Path | None,
+    write: Path | None,
+) -> None:
     """Prove that the suite catches bugs: plant faults in the reference, and see each reported.
 
     Columns of a reproducer: Services (S), pods (P), API requests (R), selections (L).
-    Exit codes: 0 all are reported, 1 one escapes, 2 could not run.
+    Exit codes: 0 all are reported, 1 one escapes or the reference is accused, 2 could not run.
     """
-    from conformance import selftest as tests
+    from conformance import proof
     from conformance.progress import Progress
 
-    faults = tests.chosen(names)
     with Progress() as progress:
-        listener = progress.listener()
-        listener.phase("faults", len(faults))
-        result = tests.selftest(
-            faults, clusters=clusters or tests.CLUSTERS, workers=workers, step=listener.step
+        outcome = proof.prove(
+            proof.Wanted(
+                names=names,
+                clusters=clusters,
+                workers=workers,
+                soak=soak,
+                mutants=mutants,
+                expect=expect,
+                write=write,
+            ),
+            listener=progress.listener(),
         )
-    for line in tests.lines(result):
+    for line in outcome.lines:
         click.echo(line)
-    raise SystemExit(1 if result.escaped else 0)
+    raise SystemExit(1 if outcome.fails else 0)
 
 
 if __name__ == "__main__":

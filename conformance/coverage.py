@@ -42,7 +42,7 @@ class Row:
 
     `inputs` is the largest number of inputs on which one of `invariants` was
     judged, None where no run is known.  `faults` are the planted faults that
-    `invariants` noticed.
+    break it.
     """
 
     requirement: Requirement
@@ -61,8 +61,8 @@ def coverage(
 ) -> tuple[Row, ...]:
     """A row for each requirement, in the order of the catalogue.
 
-    `inputs` and `faults` tell of a run, by invariant id: on how many inputs it
-    was judged, which faults it noticed.  An invariant that names an unknown
+    `inputs` tells by invariant id on how many inputs it was judged in a run,
+    `faults` by requirement id which planted faults break it.  An invariant that names an unknown
     requirement, or one that is said to be outside, is an error.
     """
     checking: dict[str, list[str]] = {}
@@ -94,13 +94,12 @@ def _row(
     if not names:
         state = State.NOT_COVERED if requirement.unobservable is None else State.OUTSIDE
         return Row(requirement=requirement, state=state)
-    noticed = {fault for name in names for fault in (faults or {}).get(name, ())}
     return Row(
         requirement=requirement,
         state=State.CHECKED,
         invariants=names,
         inputs=None if inputs is None else max(inputs.get(name, 0) for name in names),
-        faults=tuple(sorted(noticed)),
+        faults=tuple(sorted((faults or {}).get(requirement.id, ()))),
     )
 
 
@@ -145,7 +144,7 @@ def render_text(rows: Sequence[Row]) -> str:
         if row.invariants:
             lines += _wrapped("by", ", ".join(row.invariants))
         if row.faults:
-            lines += _wrapped("faults noticed", ", ".join(row.faults))
+            lines += _wrapped("faults", ", ".join(row.faults))
         if row.state is State.OUTSIDE:
             lines += _wrapped("because", row.requirement.unobservable or "")
     return "\n".join([*lines, "", *_summary_lines(summary(rows))])
@@ -225,7 +224,18 @@ def current() -> tuple[Row, ...]:
     """The rows of the suite as it is: its catalogue and all of its invariants."""
     from conformance.invariants import all_invariants
 
-    return coverage(all_invariants().values(), load())
+    return coverage(all_invariants().values(), load(), faults=planted())
+
+
+def planted() -> dict[str, list[str]]:
+    """The planted faults by the requirements that they break."""
+    from conformance.faults import all_faults
+
+    found: dict[str, list[str]] = {}
+    for fault in all_faults().values():
+        for name in fault.breaks if fault.make is not None else ():
+            found.setdefault(name, []).append(fault.id)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance import catalogue, report
-from conformance.coverage import coverage, render_text
+from conformance.coverage import coverage, planted, render_text
 from conformance.errors import unknown
 from conformance.invariants import all_invariants
 
@@ -52,7 +52,7 @@ def coverage_text(ids: Sequence[str], *, report_path: Path | None) -> str:
     wanted = {row.id for row in _chosen(ids)}
     rows = [
         row
-        for row in coverage(all_invariants().values(), catalogue.load(), inputs=inputs)
+        for row in coverage(all_invariants().values(), catalogue.load(), inputs=inputs, faults=planted())
         if row.requirement.id in wanted
     ]
     return render_text(rows)

@@ -25,6 +25,8 @@ from conformance.mutants.copying import copied
 from conformance.mutants.operators import Mutant
 from conformance.selection import missing_operation
 
+CLUSTERS = 300
+"""How many inputs a mutant has to survive."""
 SECONDS = 60
 """A mutant that takes longer has made something endless."""
 _MOST_BYTES = 4 * 1024**3

@@ -123,12 +123,12 @@ def expansion_order(case: Case) -> None:
                 "LATE": "later",
                 "OF_SERVICE": f"tcp://{probes.host_port(ip, 80)}",
                 "OF_CONFIG_MAP": "plain",
-                "AFTER": f"{ip}:x",
             },
         ),
         ("ENV-EXP-002", {"EARLY": "$(LATER)"}),
         ("ENV-EXP-003", {"FORWARD": ip, "FORWARD_TO_MAP": "of the map"}),
         ("ENV-EXP-004", {host: f"{ip}:x"}),
+        ("ENV-EXP-001", {"AFTER": f"{ip}:x"}),
         ("ENV-EXP-013", {"FROM_VERBATIM": "$(LATER)$$"}),
     ):
         probes.expect(case, rule, PROBE, got, expected)
