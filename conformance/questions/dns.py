@@ -81,6 +81,7 @@ def lookups(cluster: Cluster) -> tuple[Lookup, ...]:
     """Short names from the Service's own namespace and from another, and names that are complete."""
     found: list[Lookup] = []
     domain = cluster.settings.cluster_domain
+    turn = turn_of(cluster)
     for index, pod in enumerate(cluster.pods[:4]):
         who = pod_name(pod)
         for service in cluster.services[index::2][:2]:
@@ -94,8 +95,8 @@ def lookups(cluster: Cluster) -> tuple[Lookup, ...]:
             )
             same = namespace == who.namespace
             found.append(Lookup(who, forms[0] if same else forms[1]))
-            found.append(Lookup(who, forms[(index + len(found)) % len(forms)]))
-    return spread(tuple(dict.fromkeys(found)), most=MOST_LOOKUPS, turn=turn_of(cluster))
+            found.append(Lookup(who, forms[(turn + len(found) // 2) % len(forms)]))
+    return spread(tuple(dict.fromkeys(found)), most=MOST_LOOKUPS, turn=turn)
 
 
 def pod_name(pod: Pod) -> NamespacedName:

@@ -14,9 +14,11 @@ from reference.dns.facts import Fact, fact, facts_of
 from reference.dns.names import reverse_name
 from reference.dns.resolv_conf import resolver_config, resolver_config_of, search_domains
 from reference.dns.search import Lookup, candidates, in_zone, lookup
-from reference.dns.zone import PodRecords, Zone, compile, resolve
+from reference.dns.zone import NODATA, NXDOMAIN, PodRecords, Zone, compile, resolve
 
 __all__ = [
+    "NODATA",
+    "NXDOMAIN",
     "Demand",
     "Fact",
     "Lookup",

@@ -166,12 +166,28 @@ def _of_cluster_ip(zone: Zone, service: PublishedService, name: str, query: Quer
     return Demand(rcodes=EXISTS, required=_each(facts), permitted=facts, rules=(rule,))
 
 
+def _of_members(service: PublishedService) -> tuple[str, ...]:
+    """The rules, beside that of the query, that say which endpoints a headless Service has."""
+    ports = {port.name for port in service.service.spec.ports}
+    conditions = [endpoint.conditions for piece in service.slices for endpoint in piece.endpoints]
+    rules = {
+        "DNS-HEADLESS-013": any(each.ready is False for each in conditions),
+        "DNS-HEADLESS-015": any(each.ready is False and each.serving for each in conditions),
+        "DNS-HEADLESS-017": any(
+            ports - {port.name or "" for port in piece.ports} for piece in service.slices
+        ),
+        "DNS-HEADLESS-023": len(service.slices) > 1,
+    }
+    return tuple(rule for rule, applies in rules.items() if applies)
+
+
 def _of_headless(zone: Zone, service: PublishedService, name: str, query: Query) -> Demand:
     """DNS-HEADLESS-001, DNS-HEADLESS-002, DNS-HEADLESS-011, DNS-HEADLESS-012, DNS-NEG-014."""
     endpoints = service.endpoints
     if not endpoints:
         permitted = frozenset[Fact]() if query.type in ("A", "AAAA", "CNAME") else None
-        return Demand(rcodes=PERHAPS, should=Rcode.NXDOMAIN, permitted=permitted, rules=("DNS-HEADLESS-011",))
+        rules = ("DNS-HEADLESS-011", "DNS-NEG-014", *_of_members(service))
+        return Demand(rcodes=PERHAPS, should=Rcode.NXDOMAIN, permitted=permitted, rules=rules)
     if query.type not in ("A", "AAAA"):
         permitted = frozenset[Fact]() if query.type == "CNAME" else None
         return Demand(rcodes=EXISTS, permitted=permitted, rules=("DNS-NEG-006",))
@@ -179,8 +195,8 @@ def _of_headless(zone: Zone, service: PublishedService, name: str, query: Query)
     if not facts:
         # Read literally the specification asks for NXDOMAIN of this family alone.
         return Demand(rcodes=PERHAPS, should=Rcode.NOERROR, permitted=facts, rules=("DNS-HEADLESS-012",))
-    rule = "DNS-HEADLESS-001" if query.type == "A" else "DNS-HEADLESS-002"
-    return Demand(rcodes=EXISTS, required=_each(facts), permitted=facts, rules=(rule,))
+    rules = ("DNS-HEADLESS-001" if query.type == "A" else "DNS-HEADLESS-002", *_of_members(service))
+    return Demand(rcodes=EXISTS, required=_each(facts), permitted=facts, rules=rules)
 
 
 def _of_external_name(zone: Zone, service: PublishedService, name: str, query: Query) -> Demand:
@@ -270,7 +286,9 @@ def _of_port(zone: Zone, service: PublishedService, name: str, labels: Sequence[
     if query.type != "SRV":
         return Demand(rcodes=EXISTS, rules=("DNS-NEG-006",))
     facts = frozenset({Fact(name, "SRV", f"{port.port} {join(service.name, zone.name)}")})
-    return Demand(rcodes=EXISTS, required=(facts,), permitted=facts, rules=("DNS-SRV-001",))
+    shared = sum(each.port == port.port for each in service.service.spec.ports) > 1
+    rules = ("DNS-SRV-001", "DNS-SRV-004", *(("DNS-SRV-009",) if shared else ()))
+    return Demand(rcodes=EXISTS, required=(facts,), permitted=facts, rules=rules)
 
 
 def _of_headless_port(

@@ -204,6 +204,18 @@ def explicit_node_ports_not_reserved(index: int, number: int, state: Allocations
     return state
 
 
+@replaces(server, "allocate_create", "VAL-018")
+def repeated_node_port_replaced(service: Service, state: Allocations, choose: Choose) -> Allocated:
+    """Of a node port that is named twice the second is replaced by another number."""
+    named: set[tuple[int, str]] = set()
+    ports: list[ServicePort] = []
+    for port in service.spec.ports:
+        key = (port.node_port, port.protocol)
+        ports.append(evolve(port, node_port=0) if key in named else port)
+        named.add(key)
+    return _allocate_create(with_spec(service, ports=tuple(ports)), state, choose)
+
+
 @replaces(server, "_as_read", "VAL-020")
 def node_ports_of_an_external_name_dropped(service: Service) -> Service:
     """The node ports of an ExternalName are dropped."""

@@ -7,6 +7,7 @@ from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Topic, judge, view
 from reference.dns.index import Kind as Published
 
+USUAL_ZONE = "cluster.local"
 _FAMILIES = ("A", "AAAA")
 
 
@@ -21,7 +22,10 @@ def cluster_ip_addresses(case: Case) -> None:
     """The name of a Service with a cluster IP has that address, and no other."""
     for asked in view(case).of(Topic.SERVICE, Published.CLUSTER_IP):
         if asked.query.type in _FAMILIES and asked.service is not None and asked.demand.required:
-            judge(case, "DNS-A-001", asked, asked.service.service.spec.type or "ClusterIP")
+            # Whoever takes the usual zone for the only one fails here first.
+            more = () if view(case).zone.name == USUAL_ZONE else ("DNS-META-003",)
+            kind = asked.service.service.spec.type or "ClusterIP"
+            judge(case, "DNS-A-001", asked, kind, because=more)
 
 
 @invariant(
@@ -44,7 +48,13 @@ def existing_names(case: Case) -> None:
 @invariant(
     "dns.headless-addresses",
     kind=Kind.AGREEMENT,
-    requirements=("DNS-HEADLESS-001", "DNS-HEADLESS-013", "DNS-HEADLESS-017", "DNS-HEADLESS-023"),
+    requirements=(
+        "DNS-HEADLESS-001",
+        "DNS-HEADLESS-013",
+        "DNS-HEADLESS-015",
+        "DNS-HEADLESS-017",
+        "DNS-HEADLESS-023",
+    ),
     asks=("resolve",),
     classes=("ready endpoints", "no ready endpoint", "several slices"),
 )

@@ -3,27 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Asked, Topic, View, exact, fail, view, worded
 from reference.dns import PodRecords, reverse_name
 from reference.dns.index import Kind as Published
+from reference.dns.index import PublishedService
+from reference.dns.names import labels_below, plain
 from reference.questions import Query, Rcode
 
 
-def _judge(case: Case, seen: View, rule: str, asked: Asked, *classes: str) -> None:
+def _judge(case: Case, seen: View, rules: Sequence[str], asked: Asked, *classes: str) -> None:
     expected = seen.zone.resolve(asked.query)
     case.judged(*classes)
     if exact(seen.zone, asked.answer) != exact(seen.zone, expected):
-        fail(case, rule, asked, worded(expected))
+        fail(case, rules[0], asked, worded(expected), because=rules)
 
 
 @invariant(
     "dns.coredns-addresses",
     kind=Kind.AGREEMENT,
-    requirements=("DNS-A-006", "DNS-A-009", "DNS-AAAA-003", "DNS-HEADLESS-006", "DNS-HEADLESS-012"),
+    requirements=("DNS-A-003", "DNS-A-009", "DNS-AAAA-003", "DNS-HEADLESS-006", "DNS-HEADLESS-012"),
     asks=("resolve",),
     level=Level.COREDNS,
     classes=("endpoint of a cluster IP Service", "headless"),
@@ -31,18 +33,25 @@ def _judge(case: Case, seen: View, rule: str, asked: Asked, *classes: str) -> No
 def coredns_addresses(case: Case) -> None:
     """Addresses of Services and endpoints are those of CoreDNS, names made of addresses included."""
     seen = view(case)
-    for asked in (*seen.of(Topic.SERVICE), *seen.of(Topic.ENDPOINT)):
+    made_up = [
+        Query(f"{endpoint.label}.{service.name}.{seen.zone.name}", "A")
+        for service in seen.zone.index.services.values()
+        for endpoint in service.endpoints[:2]
+        if not endpoint.hostname
+    ]
+    for asked in (*seen.of(Topic.SERVICE), *seen.of(Topic.ENDPOINT), *seen.ask(case, made_up)):
         service = asked.service
         if asked.query.type not in ("A", "AAAA") or service is None:
             continue
         if service.kind is Published.EXTERNAL_NAME:
             continue
         if asked.topic is Topic.ENDPOINT and service.kind is Published.CLUSTER_IP:
-            _judge(case, seen, "DNS-A-009", asked, "endpoint of a cluster IP Service")
+            _judge(case, seen, ("DNS-A-009",), asked, "endpoint of a cluster IP Service")
         elif service.kind is Published.HEADLESS:
-            _judge(case, seen, "DNS-HEADLESS-006", asked, "headless")
+            rules = ("DNS-HEADLESS-006", *asked.demand.rules)
+            _judge(case, seen, rules, asked, "headless")
         else:
-            _judge(case, seen, "DNS-A-006", asked)
+            _judge(case, seen, ("DNS-A-003" if asked.query.type == "A" else "DNS-AAAA-003",), asked)
 
 
 @invariant(
@@ -58,21 +67,20 @@ def coredns_ports(case: Case) -> None:
     seen = view(case)
     for asked in seen.of(Topic.PORT):
         if asked.query.type == "SRV" and asked.service is not None:
-            _judge(case, seen, "DNS-SRV-005", asked, "port")
+            missing = seen.zone.resolve(asked.query).rcode is Rcode.NXDOMAIN
+            rules = ("DNS-SRV-007",) if missing else ("DNS-SRV-005", *asked.demand.rules)
+            _judge(case, seen, rules, asked, "port")
     more = [
         Query(f"{prefix}{service.name}.{seen.zone.name}", "SRV")
         for service in seen.zone.index.services.values()
         for prefix in ("", "_tcp.")
     ]
     for asked in seen.ask(case, more):
-        own = asked.topic is Topic.SERVICE
-        _judge(
-            case,
-            seen,
-            "DNS-SRV-010" if own else "DNS-SRV-013",
-            asked,
-            "Service" if own else "protocol",
-        )
+        if asked.topic is not Topic.SERVICE:
+            _judge(case, seen, ("DNS-SRV-013",), asked, "protocol")
+            continue
+        without = asked.service is not None and not asked.service.service.spec.ports
+        _judge(case, seen, ("DNS-HEADLESS-016",) if without else ("DNS-SRV-010",), asked, "Service")
 
 
 @invariant(
@@ -86,16 +94,17 @@ def coredns_ports(case: Case) -> None:
 def coredns_reverse_names(case: Case) -> None:
     """An endpoint of any Service points back to its names, one for each Service, as in CoreDNS."""
     seen = view(case)
-    found = dict.fromkeys(
-        (endpoint.ip, service.kind)
-        for service in seen.zone.index.services.values()
-        for endpoint in service.endpoints[:2]
-    )
-    kinds = {Query(reverse_name(ip), "PTR"): kind for ip, kind in found}
+    kinds: dict[Query, list[Published]] = {}
+    for service in seen.zone.index.services.values():
+        for ip in dict.fromkeys(endpoint.ip for endpoint in service.endpoints[:2]):
+            kinds.setdefault(Query(reverse_name(ip), "PTR"), []).append(service.kind)
     for asked in seen.ask(case, list(kinds)):
-        cluster_ip = kinds[asked.query] is Published.CLUSTER_IP
+        cluster_ip = Published.CLUSTER_IP in kinds[asked.query]
+        rules = ["DNS-PTR-006"] if cluster_ip else []
+        if len(kinds[asked.query]) > 1:
+            rules.append("DNS-PTR-007")
         classes = ("endpoint of a cluster IP Service",) if cluster_ip else ()
-        _judge(case, seen, "DNS-PTR-006" if cluster_ip else "DNS-PTR-016", asked, *classes)
+        _judge(case, seen, (*rules, "DNS-PTR-016"), asked, *classes)
 
 
 @invariant(
@@ -109,14 +118,21 @@ def coredns_reverse_names(case: Case) -> None:
 def coredns_external_names(case: Case) -> None:
     """External names are answered as by CoreDNS: chains followed, dead ends and addresses left out."""
     seen = view(case)
-    names = [
-        f"{service.name}.{seen.zone.name}"
-        for service in seen.zone.index.services.values()
-        if service.kind is Published.EXTERNAL_NAME
-    ]
-    for asked in seen.ask(case, [Query(name, kind) for name in names for kind in ("A", "CNAME", "TXT")]):
-        rule = {"TXT": "DNS-CNAME-014", "CNAME": "DNS-CNAME-008"}.get(asked.query.type, "DNS-CNAME-005")
-        _judge(case, seen, rule, asked, "external name")
+    for service in seen.zone.index.services.values():
+        if service.kind is not Published.EXTERNAL_NAME:
+            continue
+        name = f"{service.name}.{seen.zone.name}"
+        for asked in seen.ask(case, [Query(name, kind) for kind in ("A", "CNAME", "TXT")]):
+            _judge(case, seen, (_rule_of_external_name(seen, service, asked),), asked, "external name")
+
+
+def _rule_of_external_name(seen: View, service: PublishedService, asked: Asked) -> str:
+    if not service.own_entries:
+        return "DNS-CNAME-008"
+    if asked.query.type == "TXT":
+        return "DNS-CNAME-014"
+    inside = labels_below(plain(service.own_entries[0].host), seen.zone.name) is not None
+    return "DNS-CNAME-005" if inside else "DNS-CNAME-004"
 
 
 def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
@@ -157,7 +173,10 @@ def coredns_odd_names(case: Case) -> None:
     seen = view(case)
     rules = {query: rule for rule, query in _odd_names(seen)}
     for asked in seen.ask(case, list(rules)):
-        _judge(case, seen, rules[asked.query], asked)
+        _judge(case, seen, (rules[asked.query],), asked)
+
+
+_MODE_RULES = ("DNS-POD-002", "DNS-POD-003", "DNS-POD-004")
 
 
 @invariant(
@@ -171,16 +190,21 @@ def coredns_pod_names(case: Case) -> None:
     """Names of pod addresses are all answered in one of the three modes of CoreDNS."""
     seen = view(case)
     zone = seen.zone.name
-    names = ["192-0-2-99.default.pod", "256-1-1-1.default.pod", "192-0-2-99.no-such.pod", "default.pod"]
-    names += [
-        f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod"
+    rules = {
+        "192-0-2-99.default.pod": "DNS-POD-003",
+        "256-1-1-1.default.pod": "DNS-POD-009",
+        "192-0-2-99.no-such.pod": "DNS-POD-010",
+        "default.pod": "DNS-POD-002",
+    }
+    rules |= {
+        f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod": "DNS-POD-004"
         for pod in case.cluster.pods[:2]
         # Of a terminating pod the answer depends on when the server first saw it.
         if "." in pod.status.pod_ip and pod.metadata.deletion_timestamp is None
-    ]
-    found = seen.ask(case, [Query(f"{name}.{zone}", "A") for name in names])
+    }
+    found = seen.ask(case, [Query(f"{name}.{zone}", "A") for name in rules])
     modes = list(PodRecords)
-    for asked in found:
+    for rule, asked in zip(rules.values(), found, strict=True):
         case.judged()
         got = exact(seen.zone, asked.answer)
         modes = [mode for mode in modes if exact(seen.zone, seen.zone.resolve(asked.query, pods=mode)) == got]
@@ -188,5 +212,5 @@ def coredns_pod_names(case: Case) -> None:
             expected = " or ".join(
                 f"{mode.value}: {worded(seen.zone.resolve(asked.query, pods=mode))}" for mode in PodRecords
             )
-            rule = "DNS-POD-002" if asked.answer.rcode is Rcode.NXDOMAIN else "DNS-POD-003"
-            fail(case, rule, asked, f"{expected}; the same mode for all names")
+            because = tuple(dict.fromkeys((rule, *_MODE_RULES)))
+            fail(case, rule, asked, f"{expected}; the same mode for all names", because=because)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
+from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Asked, Topic, asked_in_words, view, worded
 from reference.dns import facts_of
@@ -22,7 +23,7 @@ from reference.objects import (
     ServicePort,
     ServiceSpec,
 )
-from reference.questions import Query
+from reference.questions import Query, Rcode
 
 UNRELATED = "unrelated"
 UNRELATED_IP = "10.96.255.77"
@@ -30,7 +31,7 @@ UNRELATED_IP = "10.96.255.77"
 
 def _same(
     case: Case,
-    rule: str,
+    rules: tuple[str, ...],
     cluster: Cluster,
     *,
     applies: Callable[[Asked], bool] = lambda _: True,
@@ -46,11 +47,11 @@ def _same(
         case.judged(*((label,) if label else ()))
         if after.rcode is not before.answer.rcode or facts_of(after) != before.facts:
             case.fail(
-                rule,
+                rules[0],
                 question=asked_in_words(before.query),
                 expected=f"as before the change: {worded(before.answer)}",
                 got=worded(after),
-                because=(rule,),
+                because=rules,
             )
 
 
@@ -95,7 +96,7 @@ def listing_order(case: Case) -> None:
         services=cluster.services[::-1],
         endpoint_slices=slices,
     )
-    _same(case, "DNS-HEADLESS-023", changed)
+    _same(case, ("DNS-HEADLESS-023",), changed)
 
 
 @invariant(
@@ -115,7 +116,7 @@ def split_slices(case: Case) -> None:
         pieces.append(evolve(piece, endpoints=piece.endpoints[:1]))
         pieces.append(evolve(piece, metadata=named, endpoints=piece.endpoints[1:]))
     if len(pieces) > len(case.cluster.endpoint_slices):
-        _same(case, "DNS-HEADLESS-023", evolve(case.cluster, endpoint_slices=tuple(pieces)))
+        _same(case, ("DNS-HEADLESS-023",), evolve(case.cluster, endpoint_slices=tuple(pieces)))
 
 
 @invariant(
@@ -138,7 +139,7 @@ def endpoints_do_not_matter(case: Case) -> None:
     )
     _same(
         case,
-        "DNS-A-002",
+        ("DNS-A-002", "DNS-NEG-014"),
         evolve(case.cluster, endpoint_slices=slices),
         applies=lambda asked: asked.is_of(Topic.SERVICE, Published.CLUSTER_IP),
     )
@@ -170,11 +171,46 @@ def unrelated_service(case: Case) -> None:
     )
     _same(
         case,
-        "DNS-A-001",
+        ("DNS-A-001", "DNS-HEADLESS-001"),
         evolve(case.cluster, services=(*case.cluster.services, added)),
         # What exists above a Service may begin to exist with it.
         applies=lambda asked: asked.topic is not Topic.BRANCH,
     )
+
+
+@invariant(
+    "dns.deleted-service",
+    kind=Kind.METAMORPHIC,
+    requirements=("DNS-A-011",),
+    asks=("resolve",),
+    level=Level.COREDNS,
+    classes=("address", "external name"),
+)
+def deleted_service(case: Case) -> None:
+    """A Service that is deleted with its EndpointSlices no longer has a record."""
+    seen = view(case)
+    gone = next((each for each in seen.zone.index.services.values() if each.own_entries), None)
+    if gone is None:
+        return
+    meta = gone.service.metadata
+    cluster = evolve(
+        case.cluster,
+        services=tuple(each for each in case.cluster.services if each is not gone.service),
+        endpoint_slices=tuple(each for each in case.cluster.endpoint_slices if each not in gone.slices),
+    )
+    external = gone.kind is Published.EXTERNAL_NAME
+    query = Query(f"{meta.name}.{meta.namespace}.svc.{seen.zone.name}", "CNAME" if external else "A")
+    (before,) = case.ask("resolve", [query])
+    (after,) = case.moved(cluster).ask("resolve", [query])
+    case.judged("external name" if external else "address")
+    if after.records or after.rcode is not Rcode.NXDOMAIN:
+        case.fail(
+            "DNS-A-011",
+            question=asked_in_words(query),
+            expected=f"NXDOMAIN, as the Service was deleted; before: {worded(before)}",
+            got=worded(after),
+            because=("DNS-A-011",),
+        )
 
 
 @invariant(

@@ -86,7 +86,16 @@ def _fail(
     case: Case, rule: str, pod: Pod, name: NamespacedName, what: str, expected: object, got: object
 ) -> None:
     question = f"{what} of pod {name}, policy {_policy(pod)}"
-    case.fail(rule, question=question, expected=expected, got=got, because=(rule,))
+    case.fail(rule, question=question, expected=expected, got=got, because=(rule, *_more_rules(pod, what)))
+
+
+def _more_rules(pod: Pod, what: str) -> tuple[str, ...]:
+    """The rules, beside that of the policy, that have to do with it."""
+    host = pod.spec.host_network and pod.spec.dns_policy in ("", "ClusterFirst", "ClusterFirstWithHostNet")
+    own = pod.spec.dns_config is not None and what != "options"
+    none = base_of(pod) is Base.NOTHING
+    rules = {"DNS-SEARCH-006": host, "DNS-SEARCH-007": none, "DNS-SEARCH-009": own}
+    return tuple(rule for rule, applies in rules.items() if applies)
 
 
 @invariant(

@@ -38,6 +38,13 @@ def only_ready_endpoints(case: Case) -> None:
         hidden = {ip for ip, _ in unpublished(seen.zone, namespace, name)}
         if not hidden:
             continue
+        leaving = {
+            address
+            for piece in seen.zone.index.services[namespace, name].slices
+            for endpoint in piece.endpoints
+            if endpoint.conditions.terminating
+            for address in endpoint.addresses
+        }
         suffix = f"{name}.{namespace}.svc.{seen.zone.name}"
         reverse = {reverse_name(ip) for ip in hidden}
         for asked in seen.asked:
@@ -49,9 +56,9 @@ def only_ready_endpoints(case: Case) -> None:
                 case.judged("address")
                 shown = sorted(fact.data for fact in asked.own if fact.data in hidden)
                 if shown:
-                    fail(
-                        case, "DNS-HEADLESS-013", asked, f"not {', '.join(shown)}: the endpoint is not ready"
-                    )
+                    rules = ("DNS-HEADLESS-013", *(("DNS-HEADLESS-015",) if leaving & set(shown) else ()))
+                    text = f"not {', '.join(shown)}: the endpoint is not ready"
+                    fail(case, "DNS-HEADLESS-013", asked, text, because=rules)
 
 
 @invariant(

@@ -137,11 +137,11 @@ def fail(case: Case, rule: str, asked: Asked, expected: str, *, because: Sequenc
     )
 
 
-def judge(case: Case, rule: str, asked: Asked, *classes: str) -> None:
+def judge(case: Case, rule: str, asked: Asked, *classes: str, because: Sequence[str] = ()) -> None:
     """Judge an answer by what the specification demands of it."""
     case.judged(*classes)
     wanted = asked.demand
-    because = (rule, *(each for each in wanted.rules if each != rule))
+    because = tuple(dict.fromkeys((rule, *wanted.rules, *because)))
     if asked.answer.rcode not in wanted.rcodes:
         fail(case, rule, asked, wanted.expected, because=because)
     if wanted.missing(asked.facts) is not None:
@@ -158,7 +158,7 @@ def judge_rcode(case: Case, rule: str, asked: Asked, *classes: str) -> None:
         return
     case.judged(*classes)
     if asked.answer.rcode is not should:
-        fail(case, rule, asked, should.value)
+        fail(case, rule, asked, should.value, because=tuple(dict.fromkeys((rule, *asked.demand.rules))))
 
 
 def exact(zone: Zone, answer: Answer) -> tuple[object, ...]:

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planted faults of cluster DNS servers, and of what the node agent writes into resolv.conf."""
+
+from __future__ import annotations
+
+from conformance.faults.dns import external, headless, names, ports, resolvers, reverse, services
+
+__all__ = ["external", "headless", "names", "ports", "resolvers", "reverse", "services"]
