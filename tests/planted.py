@@ -36,7 +36,10 @@ def reported(fault: Fault, invariants: Sequence[Invariant], examples: Iterable[E
             for item in invariants:
                 error = deviation(item, Case(example, session))
                 if error is not None:
-                    found.setdefault(item.id, set()).add(error.requirement)
+                    decided = {*error.because, error.requirement}
+                    found.setdefault(item.id, set()).update(
+                        (decided & set(item.requirements)) | {error.requirement}
+                    )
             if set(fault.breaks) <= set().union(*found.values()):
                 break
     return found

@@ -3,26 +3,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import pytest
 from attrs import evolve
 
-import conformance.invariants.environment
 from conformance.areas import Area
 from conformance.catalogue import load
 from conformance.engine.generation import drawn
 from conformance.example import Example
-from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
+from conformance.faults import all_faults
+from conformance.invariants.base import Case, Deviation, Invariant, Kind
+from conformance.model import Model
 from conformance.strategies.clusters import clusters
+from reference.frozenmap import FrozenMap
 from reference.objects import Cluster, Container, EnvVar, ServicePort
 from reference.questions import Environment
-from tests.environment.faults import FAULTS, Fault, fault
 from tests.environment.objects import config_map, from_map, pod, service
+from tests.planted import Found, faults_of, idle, invariants_of, not_listed, reported
 
-assert conformance.invariants.environment  # registers them
-INVARIANTS = [item for item in registered().values() if item.area is Area.ENVIRONMENT]
-RIGHT = fault("none")
+INVARIANTS = invariants_of(Area.ENVIRONMENT)
+
+
+class Agent:
+    """A node agent that answers as the model does; a subclass changes what it sees or says."""
+
+    def seen(self, cluster: Cluster) -> Cluster:
+        """The cluster that it takes for the true one."""
+        return cluster
+
+    def changed(self, answer: Environment) -> Environment:
+        """What it answers where the model answers `answer`."""
+        return answer
+
+    def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> list[Any]:
+        """The answers."""
+        assert operation == "environment"
+        return list(map(self.changed, Model(self.seen(example.cluster)).answer(operation, questions)))
+
+    def supports(self, operation: str) -> bool:
+        """A node agent answers for environments."""
+        return operation == "environment"
+
+
+RIGHT = Agent()
 
 
 @cache
@@ -32,7 +58,7 @@ def examples() -> tuple[Example, ...]:
 
 
 @cache
-def judged(invariant: Invariant, agent: Fault) -> tuple[Deviation | None, Case]:
+def judged(invariant: Invariant, agent: Agent) -> tuple[Deviation | None, Case]:
     """The first deviation, and the case that has counted everything.
 
     What adds its own objects to a cluster does not depend much on the cluster.
@@ -57,15 +83,23 @@ def test_the_model_passes(invariant: Invariant) -> None:
         assert set(invariant.classes) <= set(case.tally.classes)
 
 
-@pytest.mark.parametrize("agent", FAULTS, ids=lambda item: item.name)
-def test_faults_are_reported(agent: Fault) -> None:
-    """Each fault is reported, and what is reported names a requirement that it breaks."""
-    found = {}
-    for invariant in INVARIANTS:
-        deviation, _ = judged(invariant, agent)
-        if deviation is not None:
-            found[invariant.id] = deviation.requirement
-    assert agent.requirements & set(found.values()), found
+@cache
+def reported_of(name: str) -> Found:
+    """What the invariants report of a fault."""
+    return reported(all_faults()[name], INVARIANTS, examples())
+
+
+@pytest.mark.parametrize("name", faults_of(Area.ENVIRONMENT))
+def test_fault_is_reported(name: str) -> None:
+    """Each fault is reported under every row that it breaks, by invariants that list the row."""
+    found = reported_of(name)
+    assert set(all_faults()[name].breaks) <= set().union(*found.values()), found
+    assert not_listed(found) == {}
+
+
+def test_every_invariant_reports_a_fault() -> None:
+    """No invariant is idle: of each there is a fault that it reports."""
+    assert idle(Area.ENVIRONMENT, map(reported_of, faults_of(Area.ENVIRONMENT)), examples()) == set()
 
 
 def test_requirements_are_in_the_catalogue() -> None:
@@ -76,36 +110,35 @@ def test_requirements_are_in_the_catalogue() -> None:
             assert known[name].unobservable is None, (invariant.id, name)
 
 
-def test_every_requirement_reported_is_claimed() -> None:
-    """A deviation names a requirement that its invariant says it checks."""
-    for agent in FAULTS:
-        for invariant in INVARIANTS:
-            deviation, _ = judged(invariant, agent)
-            if deviation is not None:
-                assert deviation.requirement in invariant.requirements, (agent.name, invariant.id)
+class Extra(Agent):
+    """An agent of which every container has one variable more."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-def _extra(name: str, value: str) -> Fault:
-    return fault("extra", outward=lambda cluster, container, variables: {**variables, name: value})
+    def changed(self, answer: Environment) -> Environment:
+        """With the variable."""
+        if answer.error is not None:
+            return answer
+        return Environment(FrozenMap({**answer.variables, self.name: "anything"}))
 
 
 @pytest.mark.parametrize("name", ["PATH", "HOSTNAME", "WEBSITE", "A_PORT_OF_CALL"])
 def test_what_nothing_explains_is_ignored(name: str) -> None:
     """Variables of the image or the runtime are not looked at."""
     for invariant in INVARIANTS:
-        deviation, _ = judged(invariant, _extra(name, "anything"))
+        deviation, _ = judged(invariant, Extra(name))
         assert deviation is None, invariant.id
 
 
 def test_an_error_is_reported() -> None:
     """A container that is not created although it could be is a deviation."""
 
-    class Failing(Fault):
-        def ask(self, example: Example, operation: str, questions: object) -> list[Environment]:
-            assert isinstance(questions, list | tuple)
-            return [Environment(error="no")] * len(questions)
+    class Failing(Agent):
+        def changed(self, answer: Environment) -> Environment:
+            return Environment(error="no")
 
-    agent = Failing("failing", frozenset())
+    agent = Failing()
     (creation,) = (item for item in INVARIANTS if item.id == "environment.creation-agrees")
     deviation, _ = judged(creation, agent)
     assert deviation is not None
@@ -158,7 +191,11 @@ ODD_CLUSTERS = {
 @pytest.mark.parametrize("cluster", ODD_CLUSTERS.values(), ids=ODD_CLUSTERS)
 def test_odd_clusters(cluster: Cluster) -> None:
     """The model passes on clusters that are not generated, each outcome that is right included."""
-    backwards = fault("listed in reverse", inward=lambda it: evolve(it, services=it.services[::-1]))
-    for agent in (RIGHT, backwards):
+
+    class Backwards(Agent):
+        def seen(self, cluster: Cluster) -> Cluster:
+            return evolve(cluster, services=cluster.services[::-1])
+
+    for agent in (RIGHT, Backwards()):
         for invariant in INVARIANTS:
             invariant.check(Case(Example(cluster=cluster), agent))

@@ -51,6 +51,13 @@ def version_of_the_server(zone: Zone, query: Query) -> Answer:
     return evolve(answer, records=frozenset(evolve(each, data="1.12.3") for each in answer.records))
 
 
+@sees("DNS-A-001", "DNS-HEADLESS-001")
+def one_service_for_each_namespace(cluster: Cluster) -> Cluster:
+    """Services are known by their namespace alone: the last one takes the place of the others."""
+    last = {each.metadata.namespace: each for each in cluster.services}
+    return evolve(cluster, services=tuple(last.values()))
+
+
 @resolves("DNS-A-002", "DNS-NEG-014")
 def no_endpoints_no_address(zone: Zone, query: Query) -> Answer:
     """A Service with a cluster IP has no address while it has no ready endpoint."""
