@@ -45,6 +45,24 @@ def sources() -> Mapping[str, Path]:
     return found
 
 
+@cache
+def dependants(module: str) -> frozenset[str]:
+    """The packages of the model, by their last names, that import the module's own, and that one itself."""
+    imports: dict[str, set[str]] = {}
+    for name, path in sources().items():
+        if name.startswith("reference."):
+            imports.setdefault(name.split(".")[1], set()).update(
+                found.module.split(".")[1]
+                for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(found, ast.ImportFrom) and (found.module or "").startswith("reference.")
+                if found.module
+            )
+    every = {module.split(".")[1]}
+    while more := {name for name, used in imports.items() if used & every} - every:
+        every |= more
+    return frozenset(every)
+
+
 class _Renamed(ast.NodeTransformer):
     """Imports of the model's modules become imports of the copy's."""
 

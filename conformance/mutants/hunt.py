@@ -16,12 +16,13 @@ from attrs import frozen
 
 from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
+from conformance.areas import OPERATIONS
 from conformance.engine.hunt import inputs
 from conformance.engine.shrink import judge_case
 from conformance.engine.survey import alpha
 from conformance.invariants import all_invariants
-from conformance.invariants.base import Case, Kind
-from conformance.mutants.copying import copied
+from conformance.invariants.base import Case, Invariant, Kind
+from conformance.mutants.copying import copied, dependants
 from conformance.mutants.operators import Mutant
 from conformance.selection import missing_operation
 
@@ -105,13 +106,23 @@ def _judged(mutant: Mutant, adapter: type, clusters: int) -> Judgement:
     every = list(all_invariants().values())
     share = alpha(sum(each.kind is Kind.STATISTICAL for each in every), 20)
     with Session(InProcess(factory=adapter, trusted=True)) as session:
-        judging = [each for each in every if missing_operation(each, session.supports) is None]
+        judging = [
+            each
+            for each in every
+            if missing_operation(each, session.supports) is None and _may_notice(each, mutant)
+        ]
         for number, example in enumerate(inputs(0, clusters), start=1):
             case = Case(example, session, share)
             for invariant in judging:
                 if judge_case(session, invariant, case) is not None:
                     return Judgement(mutant, Fate.KILLED, invariant.id, number)
     return Judgement(mutant, Fate.SURVIVED, inputs=clusters)
+
+
+def _may_notice(invariant: Invariant, mutant: Mutant) -> bool:
+    """Whether it asks anything whose answer comes of the changed module."""
+    changed = dependants(mutant.module)
+    return any(OPERATIONS[name].area.value in changed for name in invariant.asks)
 
 
 def _limit_memory() -> None:

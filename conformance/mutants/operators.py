@@ -44,7 +44,14 @@ OPERATORS = (
 )
 """Of Cosmic Ray's operators those that differ; the others replace one wrong comparison by another."""
 
-JUDGES = frozenset({"reference.dns.demands", "reference.dns.facts", "reference.environment.outcomes"})
+JUDGES = frozenset(
+    {
+        "reference.dns.demands",
+        "reference.dns.facts",
+        "reference.dns.search",
+        "reference.environment.outcomes",
+    }
+)
 """What is allowed besides the model's own answer: no adapter answers by it."""
 
 
