@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import Enum
 from itertools import islice
 from multiprocessing import get_context
@@ -94,12 +94,14 @@ def judge_all(
 def judge(mutant: Mutant, *, clusters: int) -> Judgement:
     """The fate of one mutant; one that cannot even be loaded is no implementation."""
     try:
-        with _limited(SECONDS), copied(mutant.module, mutant.text) as adapter:
+        with _limited(SECONDS), ExitStack() as stack:
+            try:
+                adapter = stack.enter_context(copied(mutant.module, mutant.text))
+            except Exception:
+                return Judgement(mutant, Fate.KILLED, _LOADING)
             return _judged(mutant, adapter, clusters)
     except _Endless:
         return Judgement(mutant, Fate.TIMED_OUT)
-    except Exception:
-        return Judgement(mutant, Fate.KILLED, _LOADING)
 
 
 def _judged(mutant: Mutant, adapter: type, clusters: int) -> Judgement:
@@ -122,7 +124,9 @@ def _judged(mutant: Mutant, adapter: type, clusters: int) -> Judgement:
 def _may_notice(invariant: Invariant, mutant: Mutant) -> bool:
     """Whether it asks anything whose answer comes of the changed module."""
     changed = dependants(mutant.module)
-    return any(OPERATIONS[name].area.value in changed for name in invariant.asks)
+    return any(
+        OPERATIONS[name].area.value in changed for names in invariant.asks for name in names.split("|")
+    )
 
 
 def _limit_memory() -> None:
