@@ -189,3 +189,15 @@ def test_default_levels_rest_on_requirements_for_all() -> None:
         if invariant.level in general and not invariant.features:
             for name in invariant.requirements:
                 assert catalogue.get(name).level in general, f"{invariant.id}: {name}"
+
+
+_STRENGTHS = {Level.MUST: 0, Level.CLASS: 1, Level.SHOULD: 2, Level.MAY: 3}
+
+
+def test_no_invariant_is_stronger_than_its_strongest_requirement() -> None:
+    """An invariant judges for no wider a circle than one of its rows does."""
+    for invariant in all_invariants().values():
+        levels = {catalogue.get(name).level for name in invariant.requirements}
+        strongest = min(_STRENGTHS.get(level, 4) for level in levels)
+        assert _STRENGTHS.get(invariant.level, 4) >= strongest, invariant.id
+        assert strongest < 4 or invariant.level in levels, invariant.id
