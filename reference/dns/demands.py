@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from reference.dns.facts import Fact, facts_of
+from reference.dns.facts import Fact, facts_of, reversed_address
 from reference.dns.index import Kind, PublishedEndpoint, PublishedService, cluster_ips
-from reference.dns.names import dashed, is_address, join, labels_below, plain, reversed_address
+from reference.dns.names import dashed, is_address, join, labels_below, plain
 from reference.dns.zone import Zone, compile
 from reference.objects import Cluster, ServicePort
 from reference.questions import Query, Rcode
@@ -310,7 +310,7 @@ def _of_headless_port(
     unnamed: dict[str, set[int]] = {}
     for endpoint in service.endpoints:
         for port_name, port_protocol, number in endpoint.ports:
-            if port_name.lower() == wanted and port_protocol == protocol:
+            if port_name.lower() == wanted and port_protocol == protocol and number is not None:
                 held = numbers if endpoint.hostname else unnamed
                 held.setdefault((endpoint.hostname or "").lower() or endpoint.ip, set()).add(number)
     if port is None:

@@ -3,9 +3,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from reference.dns.names import canonical, plain
+from reference.dns.names import (
+    IPV4_REVERSE_ZONE,
+    IPV6_REVERSE_ZONE,
+    canonical,
+    is_address,
+    labels_below,
+    plain,
+)
 from reference.questions import Answer, Record
 
 
@@ -38,3 +47,19 @@ def fact(record: Record) -> Fact:
 def facts_of(answer: Answer) -> frozenset[Fact]:
     """The facts of an answer."""
     return frozenset(map(fact, answer.records))
+
+
+@lru_cache(maxsize=4096)
+def reversed_address(name: str) -> str | None:
+    """The address of a complete reverse name, None for any other name (DNS-PTR-013)."""
+    labels = labels_below(name, IPV4_REVERSE_ZONE)
+    if labels is not None:
+        text = ".".join(reversed(labels))
+        return text if ":" not in text and is_address(text) else None
+    labels = labels_below(name, IPV6_REVERSE_ZONE)
+    if labels is None or len(labels) != 32 or any(len(label) != 1 for label in labels):
+        return None
+    try:
+        return str(IPv6Address(int("".join(reversed(labels)), 16)))
+    except ValueError:
+        return None

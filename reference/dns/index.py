@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from reference.dns.names import canonical, dashed, is_address, join, plain
+from reference.dns.names import canonical, dashed, is_address, join, plain, reverse_name
 from reference.objects import (
     CLUSTER_IP_NONE,
     SERVICE_NAME_LABEL,
     Cluster,
     Endpoint,
     EndpointSlice,
+    Pod,
     Service,
 )
 
@@ -33,12 +34,12 @@ class Kind(Enum):
 class Entry(NamedTuple):
     """One address, or external name, with one port, below one name.
 
-    `port` is -1 where there is none.  `owner` is the name below the zone whose
+    `port` is None where there is none.  `owner` is the name below the zone whose
     address it is, and so the target of SRV records.
     """
 
     host: str
-    port: int
+    port: int | None
     port_name: str
     protocol: str
     label: str
@@ -52,7 +53,7 @@ class PublishedEndpoint(NamedTuple):
     ip: str
     hostname: str | None
     pod_name: str
-    ports: tuple[tuple[str, str, int], ...]
+    ports: tuple[tuple[str, str, int | None], ...]
     """Name, protocol in lower case, and number."""
 
     @property
@@ -69,8 +70,7 @@ def kind_of(service: Service) -> Kind:
     spec = service.spec
     if spec.type == "ExternalName":
         return Kind.EXTERNAL_NAME
-    first = spec.cluster_ips[0] if spec.cluster_ips else spec.cluster_ip
-    return Kind.HEADLESS if first == CLUSTER_IP_NONE else Kind.CLUSTER_IP
+    return Kind.HEADLESS if spec.cluster_ip == CLUSTER_IP_NONE else Kind.CLUSTER_IP
 
 
 def cluster_ips(service: Service) -> tuple[str, ...]:
@@ -94,10 +94,7 @@ def published_endpoints(piece: EndpointSlice) -> Iterator[PublishedEndpoint]:
     """
     if piece.address_type == "FQDN":
         return
-    ports = tuple(
-        (port.name or "", (port.protocol or "TCP").lower(), -1 if port.port is None else port.port)
-        for port in piece.ports
-    )
+    ports = tuple((port.name or "", (port.protocol or "TCP").lower(), port.port) for port in piece.ports)
     for endpoint in piece.endpoints:
         if is_published(endpoint):
             pod_name = endpoint.target_ref.name if endpoint.target_ref is not None else ""
@@ -143,7 +140,7 @@ class PublishedService:
 
     @property
     def endpoint_entries(self) -> tuple[Entry, ...]:
-        """An entry for each published address and port; one of port -1 where a slice has no ports.
+        """An entry for each published address and port; one without a port where a slice has none.
 
         DNS-HEADLESS-016: without ports the addresses are published all the same.
         """
@@ -152,7 +149,7 @@ class PublishedService:
             for endpoint in self.endpoints:
                 label = endpoint.label.lower()
                 owner = f"{label}.{self.name}"
-                for name, protocol, number in endpoint.ports or (("", "", -1),):
+                for name, protocol, number in endpoint.ports or (("", "", None),):
                     entries.append(Entry(endpoint.ip, number, name, protocol, label, owner))
             self._endpoint_entries = tuple(entries)
         return self._endpoint_entries
@@ -163,15 +160,12 @@ class PublishedService:
             protocol = (port.protocol or "TCP").lower()
             for ip in ips:
                 yield Entry(ip, port.port, port.name, protocol, "", self.name)
-        if not self.service.spec.ports:
-            for ip in ips:
-                yield Entry(ip, -1, "", "", "", self.name)
 
     def _external_entries(self) -> Iterator[Entry]:
         """The external name, unless it is an address (DNS-CNAME-007, DNS-CNAME-008)."""
         name = self.service.spec.external_name
         if name and not is_address(name):
-            yield Entry(name.rstrip("."), -1, "", "", "", self.name, external=True)
+            yield Entry(name.rstrip("."), None, "", "", "", self.name, external=True)
 
 
 class Index:
@@ -185,26 +179,25 @@ class Index:
         slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         # An object cannot be in a namespace that does not exist, so a cluster
         # that was written down without its Namespace objects still has them.
+        members: tuple[Service | EndpointSlice | Pod, ...]
+        members = (*cluster.services, *cluster.endpoint_slices, *cluster.pods)
         self.namespaces = {item.metadata.name for item in cluster.namespaces}
+        self.namespaces.update(item.metadata.namespace for item in members)
         for piece in cluster.endpoint_slices:
             metadata = piece.metadata
-            self.namespaces.add(metadata.namespace)
             owner = metadata.labels.get(SERVICE_NAME_LABEL)
             if owner:
                 slices.setdefault((metadata.namespace, owner), []).append(piece)
         self.services: dict[tuple[str, str], PublishedService] = {}
         for service in cluster.services:
             key = (service.metadata.namespace, service.metadata.name)
-            self.namespaces.add(key[0])
             self.services[key] = PublishedService(service, tuple(slices.get(key, ())))
-        for pod in cluster.pods:
-            self.namespaces.add(pod.metadata.namespace)
         self._slices = slices
         self._reverse: dict[str, tuple[str, ...]] | None = None
         self._verified: frozenset[tuple[str, str]] | None = None
 
-    def names_of(self, address: str) -> tuple[str, ...]:
-        """The names, zone included, to which an address points back.
+    def names_of(self, reverse: str) -> tuple[str, ...]:
+        """The names, zone included, to which an address points back; it is given as its reverse name.
 
         A cluster IP has the one name of its Service, and endpoints are not
         looked at (DNS-PTR-001, DNS-PTR-008); any other address has a name for
@@ -213,24 +206,18 @@ class Index:
         """
         if self._reverse is None:
             self._reverse = self._reverse_index()
-        return self._reverse.get(canonical(address), ())
+        return self._reverse.get(reverse, ())
 
     def _reverse_index(self) -> dict[str, tuple[str, ...]]:
         names: dict[str, dict[str, None]] = {}
         for (namespace, service_name), pieces in self._slices.items():
-            known = self.services.get((namespace, service_name))
-            endpoints = (
-                known.endpoints
-                if known is not None
-                else [endpoint for piece in pieces for endpoint in published_endpoints(piece)]
-            )
             suffix = join(service_name, namespace, "svc", self.zone)
-            for endpoint in endpoints:
-                names.setdefault(endpoint.ip, {})[f"{endpoint.label}.{suffix}"] = None
-        found = {address: tuple(each) for address, each in names.items()}
+            for endpoint in (each for piece in pieces for each in published_endpoints(piece)):
+                names.setdefault(reverse_name(endpoint.ip), {})[f"{endpoint.label}.{suffix}"] = None
+        found = {reverse: tuple(each) for reverse, each in names.items()}
         for service in reversed(tuple(self.services.values())):
             for ip in cluster_ips(service.service):
-                found[ip] = (join(service.name, self.zone),)
+                found[reverse_name(ip)] = (join(service.name, self.zone),)
         return found
 
     def has_verified_pod(self, namespace: str, address: str) -> bool:

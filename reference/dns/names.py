@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 IPV4_REVERSE_ZONE = "in-addr.arpa"
 IPV6_REVERSE_ZONE = "ip6.arpa"
@@ -74,19 +74,3 @@ def undashed(label: str) -> str | None:
 def reverse_name(address: str) -> str:
     """The name that holds the PTR records of an address (DNS-PTR-001, DNS-PTR-002)."""
     return ip_address(address).reverse_pointer
-
-
-@lru_cache(maxsize=4096)
-def reversed_address(name: str) -> str | None:
-    """The address of a complete reverse name, None for any other name (DNS-PTR-013)."""
-    labels = labels_below(name, IPV4_REVERSE_ZONE)
-    if labels is not None:
-        text = ".".join(reversed(labels))
-        return text if ":" not in text and is_address(text) else None
-    labels = labels_below(name, IPV6_REVERSE_ZONE)
-    if labels is None or len(labels) != 32 or any(len(label) != 1 for label in labels):
-        return None
-    try:
-        return str(IPv6Address(int("".join(reversed(labels)), 16)))
-    except ValueError:
-        return None

@@ -111,8 +111,6 @@ def _merged(options: Iterable[PodDNSConfigOption]) -> tuple[PodDNSConfigOption, 
 
 def _fitting(searches: tuple[str, ...]) -> tuple[str, ...]:
     """At most so many, then none too long, then from the end until the line fits (DNS-SEARCH-012)."""
-    if len(searches) <= 6 and sum(map(len, searches)) <= LONGEST_SEARCH:
-        return searches  # nearly always; every limit is far
     kept = [search for search in searches[:MOST_SEARCHES] if len(search) <= LONGEST_SEARCH]
     while len(" ".join(kept)) > LONGEST_SEARCH_LINE:
         kept.pop()

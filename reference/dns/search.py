@@ -11,7 +11,7 @@ from attrs import frozen
 
 from reference.dns.names import join, plain
 from reference.dns.resolv_conf import resolver_config
-from reference.dns.zone import NXDOMAIN, compile
+from reference.dns.zone import NXDOMAIN, Zone
 from reference.objects import Cluster, NamespacedName
 from reference.questions import Answer, Query, Rcode, ResolverConfig
 
@@ -68,16 +68,15 @@ def goes_on(answer: Answer, resolver: str) -> bool:
     return answer.rcode is Rcode.NXDOMAIN or resolver != "musl"
 
 
-def lookup(cluster: Cluster, pod: NamespacedName, name: str, type: str, *, resolver: str = "glibc") -> Lookup:
+def lookup(zone: Zone, pod: NamespacedName, name: str, type: str, *, resolver: str = "glibc") -> Lookup:
     """What a process in a pod finds under a name, as far as the cluster's own zones go.
 
     A name outside of them is taken not to exist (DNS-SEARCH-025 to
     DNS-SEARCH-027, DNS-SEARCH-031, DNS-SEARCH-032).
     """
-    zone = compile(cluster)
     tried: list[str] = []
     answer = NXDOMAIN
-    for candidate in candidates(name, resolver_config(cluster, pod), resolver=resolver):
+    for candidate in candidates(name, resolver_config(zone.cluster, pod), resolver=resolver):
         tried.append(candidate)
         answer = zone.resolve(Query(candidate, type))
         if answer.rcode is Rcode.REFUSED:

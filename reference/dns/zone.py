@@ -22,7 +22,6 @@ from reference.dns.names import (
     labels_below,
     plain,
     reverse_name,
-    reversed_address,
     undashed,
 )
 from reference.objects import Cluster
@@ -232,20 +231,19 @@ class Zone:
         zone = asked.rstrip(".")[-len(self.name) :] if self.name else ""
         internal = [entry for entry in entries if not entry.external]
         weight = max(1, 100 // len(internal)) if internal else 0
-        pairs = dict.fromkeys((entry.port, entry.owner) for entry in internal if entry.port != -1)
+        pairs = dict.fromkeys((entry.port, entry.owner) for entry in internal if entry.port is not None)
         return [Record(asked, "SRV", f"0 {weight} {port} {join(owner, zone)}") for port, owner in pairs]
 
     # -- reverse names -------------------------------------------------------
 
     def _reverse(self, name: str, query: Query) -> Answer:
-        """PTR records; any other type at a reverse name is a name error (DNS-PTR-014).
+        """PTR records at complete reverse names; all else there is a name error (DNS-PTR-013, DNS-PTR-014).
 
         A deployed server may pass a miss on to others (DNS-PTR-005).
         """
         if name in REVERSE_ZONES:
             return NODATA
-        address = reversed_address(name) if query.type == "PTR" else None
-        names = self.index.names_of(address) if address is not None else ()
+        names = self.index.names_of(name) if query.type == "PTR" else ()
         return _answer(Record(query.name, "PTR", target) for target in names) if names else NXDOMAIN
 
 
@@ -254,19 +252,9 @@ def _answer(records: Iterable[Record]) -> Answer:
     return Answer(Rcode.NOERROR, found) if found else NODATA
 
 
-_KEPT = 4
-_recent: tuple[Zone, ...] = ()
-
-
 def compile(cluster: Cluster) -> Zone:
-    """The zone of a cluster.  Those of the last few clusters are kept, as they are asked again."""
-    global _recent  # noqa: PLW0603  a memory of pure results: replaced whole, never changed
-    for zone in _recent:
-        if zone.index.cluster is cluster:
-            return zone
-    zone = Zone(cluster)
-    _recent = (zone, *_recent[: _KEPT - 1])
-    return zone
+    """The zone of a cluster."""
+    return Zone(cluster)
 
 
 def resolve(cluster: Cluster, query: Query, *, pods: PodRecords = PodRecords.DISABLED) -> Answer:

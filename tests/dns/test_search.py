@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from reference.dns import candidates, lookup, resolver_config
+from reference.dns import candidates, compile, lookup, resolver_config
 from reference.objects import ClusterSettings, NamespacedName, PodDNSConfig, PodDNSConfigOption
 from reference.questions import ResolverConfig
 from tests.dns.samples import CLUSTER, Z, data, endpoint, external, piece, pod, service
@@ -16,6 +16,7 @@ SEARCHES = (f"n.svc.{Z}", f"svc.{Z}", Z)
 DNS = ("10.96.0.10",)
 NDOTS = (PodDNSConfigOption("ndots", "5"),)
 NODE = ResolverConfig(("192.0.2.1",), ("example.com", Z), (PodDNSConfigOption("rotate"),))
+ZONE = compile(CLUSTER)
 CLUSTER_CONFIG = ResolverConfig(DNS, SEARCHES, NDOTS)
 
 POLICIES = [
@@ -110,7 +111,7 @@ def test_unknown_resolver() -> None:
 )
 def test_short_names(name: str, steps: int) -> None:
     """Each short form ends at the Service, after as many misses as it leaves out labels."""
-    found = lookup(CLUSTER, POD, name, "A")
+    found = lookup(ZONE, POD, name, "A")
     assert (found.name, len(found.tried), data(found.answer)) == (f"web.n.svc.{Z}", steps, ["10.96.0.1"])
 
 
@@ -118,23 +119,23 @@ def test_bare_names_stay_in_their_namespace() -> None:
     """From another namespace a bare name finds nothing (DNS-SEARCH-025)."""
     other = evolve(pod(), metadata=evolve(pod().metadata, namespace="empty"))
     cluster = evolve(CLUSTER, pods=(other,))
-    assert lookup(cluster, NamespacedName("empty", "p"), "web", "A").name is None
+    assert lookup(compile(cluster), NamespacedName("empty", "p"), "web", "A").name is None
 
 
 def test_namespace_trap() -> None:
     """A bare name that is a namespace stops musl at NODATA, glibc goes on (DNS-SEARCH-032)."""
-    assert lookup(CLUSTER, POD, "empty", "A", resolver="musl").tried[-1] == f"empty.svc.{Z}"
-    assert lookup(CLUSTER, POD, "empty", "A").tried[-1] == "empty"
+    assert lookup(ZONE, POD, "empty", "A", resolver="musl").tried[-1] == f"empty.svc.{Z}"
+    assert lookup(ZONE, POD, "empty", "A").tried[-1] == "empty"
 
 
 def test_an_endpoint_shadows_a_service_elsewhere() -> None:
     """`x.y` is endpoint x of Service y here before Service x of namespace y (DNS-SEARCH-031)."""
     shadow = piece("empty", endpoint("10.244.7.7", hostname="web"))
     cluster = evolve(CLUSTER, services=(service("empty", "None"),), endpoint_slices=(shadow,))
-    assert data(lookup(cluster, POD, "web.empty", "A").answer) == ["10.244.7.7"]
+    assert data(lookup(compile(cluster), POD, "web.empty", "A").answer) == ["10.244.7.7"]
 
 
 def test_nothing_is_captured_below_external_names() -> None:
     """`x.com` is not captured by an ExternalName Service named `com` (DNS-SEARCH-031)."""
     cluster = evolve(CLUSTER, services=(external("com", "example.net"),))
-    assert lookup(cluster, POD, "x.com", "A").name is None
+    assert lookup(compile(cluster), POD, "x.com", "A").name is None

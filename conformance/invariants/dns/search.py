@@ -33,7 +33,7 @@ def search_path(case: Case) -> None:
 
 
 def _judge_lookup(case: Case, wanted: Lookup, config: ResolverConfig) -> None:
-    expected = lookup(case.cluster, wanted.pod, wanted.name, wanted.type)
+    expected = lookup(view(case).zone, wanted.pod, wanted.name, wanted.type)
     # The name itself may leave the zone, where others answer.
     names = [name for name in candidates(wanted.name, config) if in_zone(name, case.cluster)]
     if expected.name is not None:

@@ -10,7 +10,8 @@ from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.near_misses import unpublished
 from conformance.invariants.dns.view import Asked, Topic, View, fail, view
 from reference.dns import reverse_name
-from reference.dns.names import labels_below, reversed_address
+from reference.dns.facts import reversed_address
+from reference.dns.names import labels_below
 from reference.objects import CLUSTER_IP_NONE
 from reference.questions import Query
 

@@ -72,12 +72,11 @@ class Asked:
 class View:
     """A cluster's queries with their answers."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, questions: Sequence[Query] | None = None) -> None:
         self.zone: Zone = model_of(case.cluster).dns
-        self.asked = self.ask(
-            case, (*queries(case.cluster, self.zone), *near_misses(case.cluster, self.zone))
-        )
-
+        if questions is None:
+            questions = (*queries(case.cluster, self.zone), *near_misses(case.cluster, self.zone))
+        self.asked = self.ask(case, questions)
         # Found once, because a dozen invariants look for theirs.
         self._topics: dict[tuple[Topic, Kind | None], list[Asked]] = {}
         for asked in self.asked:
