@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 
-from conformance.areas import Area
+from conformance.areas import Area, Level
 from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.faults import all_faults
@@ -146,7 +146,9 @@ def test_every_invariant_reports_a_fault() -> None:
 
 def test_weights_are_free_but_for_coredns() -> None:
     """Priority and weight of SRV records are not prescribed (DNS-SRV-005)."""
-    assert broken_in_turns(_srv(lambda data: [data[0], "7", *data[2:]]), CLUSTER) == {"coredns-ports"}
+    found = broken_in_turns(_srv(lambda data: [data[0], "7", *data[2:]]), CLUSTER)
+    assert "coredns-ports" in found
+    assert {_by_id(name).level for name in found} == {Level.COREDNS}
 
 
 def test_the_port_of_a_headless_service_may_be_either() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from conformance.faults.base import sees, unobservable
+from conformance.faults.base import sees
 from conformance.faults.dns.making import (
     NODATA,
     NXDOMAIN,
@@ -174,12 +174,3 @@ def endpoints_are_not_told_apart(zone: Zone, query: Query) -> Answer:
         answer = zone.resolve(query)
         return asked_as(zone, query, ".".join(labels[1:])) if answer == NXDOMAIN else answer
     return zone.resolve(query)
-
-
-@unobservable(
-    "DNS-HEADLESS-007",
-    bugs=("BUG-132",),
-    missing="no generated cluster has endpoints with IPv6 addresses yet",
-)
-def labels_that_end_in_a_dash() -> None:
-    """The name made of an address that ends in two colons ends in a dash."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Asked, Topic, View, exact, fail, view, worded
+from conformance.questions import spread, turn_of
 from reference.dns import PodRecords, reverse_name
 from reference.dns.index import Kind as Published
 from reference.dns.index import PublishedService
@@ -135,6 +136,9 @@ def _rule_of_external_name(seen: View, service: PublishedService, asked: Asked) 
     return "DNS-CNAME-005" if inside else "DNS-CNAME-004"
 
 
+MOST_ODD_NAMES = 16
+
+
 def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
     zone = seen.zone.name
     for name in (zone, f"svc.{zone}", f"pod.{zone}"):
@@ -150,6 +154,18 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         yield "DNS-NEG-007", Query(f"a.b.c.{name}", "A")
         yield "DNS-NEG-012", Query(name, "HTTPS")
         yield "DNS-NEG-008", Query(f"*.{name.partition('.')[2]}", "A")
+        yield "DNS-NEG-010", Query(name, "SOA")
+        yield "DNS-NEG-011", Query(name, "NS")
+        yield "DNS-PTR-012", Query(name, "PTR")
+        for port in service.service.spec.ports[:1]:
+            label, protocol = port.name or "x", (port.protocol or "TCP").lower()
+            yield "DNS-A-010", Query(f"_{label}._{protocol}.{name}", "A")
+            yield "DNS-SRV-011", Query(f"{label}.{protocol}.{name}", "SRV")
+            yield "DNS-SRV-011", Query(f"_._{protocol}.{name}", "SRV")
+            yield "DNS-NEG-007", Query(f"_{label}._{protocol}.x.{name}", "SRV")
+        for endpoint in service.endpoints[:1]:
+            yield "DNS-SRV-015", Query(f"{endpoint.label}.{name}", "SRV")
+            yield "DNS-HEADLESS-029", Query(f"x.{endpoint.label}.{name}", "A")
 
 
 @invariant(
@@ -163,7 +179,14 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         "DNS-NEG-007",
         "DNS-NEG-008",
         "DNS-NEG-009",
+        "DNS-NEG-010",
+        "DNS-NEG-011",
         "DNS-NEG-012",
+        "DNS-A-010",
+        "DNS-SRV-011",
+        "DNS-SRV-015",
+        "DNS-PTR-012",
+        "DNS-HEADLESS-029",
     ),
     asks=("resolve",),
     level=Level.COREDNS,
@@ -171,10 +194,28 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
 def coredns_odd_names(case: Case) -> None:
     """Names above, beside and far below those of Services exist or not as in CoreDNS."""
     seen = view(case)
-    rules = {query: rule for rule, query in _odd_names(seen)}
+    every = tuple({query: rule for rule, query in _odd_names(seen)}.items())
+    rules = dict(spread(every, most=MOST_ODD_NAMES, turn=turn_of(case.cluster)))
     for asked in seen.ask(case, list(rules)):
         _judge(case, seen, (rules[asked.query],), asked)
 
+
+_NAMES_OF_PODS = (
+    ("192-0-2-99.default.pod", "A", "DNS-POD-003"),
+    ("256-1-1-1.default.pod", "A", "DNS-POD-009"),
+    ("1-2-3.default.pod", "AAAA", "DNS-POD-009"),
+    ("192-0-2-99.no-such.pod", "A", "DNS-POD-010"),
+    ("default.pod", "A", "DNS-POD-011"),
+    ("fd00--9.default.pod", "AAAA", "DNS-POD-007"),
+    ("fd00--9.default.pod", "A", "DNS-POD-008"),
+    ("fd00-1-2--.default.pod", "AAAA", "DNS-POD-007"),
+    ("1-2--3.default.pod", "AAAA", "DNS-POD-007"),
+    ("192-0-2-99.default.pod", "AAAA", "DNS-POD-008"),
+    ("x.192-0-2-99.default.pod", "A", "DNS-POD-013"),
+    ("x.y.z.192-0-2-99.default.pod", "A", "DNS-POD-013"),
+    ("192-0-2-99.default.pod", "SRV", "DNS-POD-014"),
+)
+"""Names below the zone, types, and what they are about; 192.0.2.99 is no pod's."""
 
 _MODE_RULES = ("DNS-POD-002", "DNS-POD-003", "DNS-POD-004")
 
@@ -182,7 +223,18 @@ _MODE_RULES = ("DNS-POD-002", "DNS-POD-003", "DNS-POD-004")
 @invariant(
     "dns.coredns-pod-names",
     kind=Kind.AGREEMENT,
-    requirements=("DNS-POD-002", "DNS-POD-003", "DNS-POD-004", "DNS-POD-009", "DNS-POD-010"),
+    requirements=(
+        "DNS-POD-002",
+        "DNS-POD-003",
+        "DNS-POD-004",
+        "DNS-POD-007",
+        "DNS-POD-008",
+        "DNS-POD-009",
+        "DNS-POD-010",
+        "DNS-POD-011",
+        "DNS-POD-013",
+        "DNS-POD-014",
+    ),
     asks=("resolve",),
     level=Level.COREDNS,
 )
@@ -190,19 +242,16 @@ def coredns_pod_names(case: Case) -> None:
     """Names of pod addresses are all answered in one of the three modes of CoreDNS."""
     seen = view(case)
     zone = seen.zone.name
-    rules = {
-        "192-0-2-99.default.pod": "DNS-POD-003",
-        "256-1-1-1.default.pod": "DNS-POD-009",
-        "192-0-2-99.no-such.pod": "DNS-POD-010",
-        "default.pod": "DNS-POD-002",
-    }
+    rules = {Query(f"{name}.{zone}", kind): rule for name, kind, rule in _NAMES_OF_PODS}
     rules |= {
-        f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod": "DNS-POD-004"
+        Query(
+            f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod.{zone}", "A"
+        ): "DNS-POD-004"
         for pod in case.cluster.pods[:2]
         # Of a terminating pod the answer depends on when the server first saw it.
         if "." in pod.status.pod_ip and pod.metadata.deletion_timestamp is None
     }
-    found = seen.ask(case, [Query(f"{name}.{zone}", "A") for name in rules])
+    found = seen.ask(case, list(rules))
     modes = list(PodRecords)
     for rule, asked in zip(rules.values(), found, strict=True):
         case.judged()

@@ -5,13 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import view, worded
 from conformance.questions.dns import Lookup, lookups, pods
-from reference.dns import candidates, facts_of, in_zone, lookup, resolver_config
+from reference.dns import candidates, facts_of, in_zone, lookup, resolver_config, search_domains
 from reference.dns.names import labels_below, plain
-from reference.dns.resolv_conf import Base, base_of
-from reference.objects import NamespacedName, Pod
+from reference.dns.resolv_conf import (
+    LONGEST_SEARCH,
+    LONGEST_SEARCH_LINE,
+    MOST_SEARCHES,
+    Base,
+    base_of,
+)
+from reference.objects import (
+    Cluster,
+    NamespacedName,
+    ObjectMeta,
+    Pod,
+    PodDNSConfig,
+    PodSpec,
+    PodStatus,
+)
 from reference.questions import Query, ResolverConfig
 
 
@@ -149,6 +165,79 @@ def resolver_searches(case: Case) -> None:
         first = 3 if base is Base.CLUSTER else 0
         if tuple(rest) != expected.searches or got.searches[:first] != expected.searches[:first]:
             rule = {Base.CLUSTER: "DNS-SEARCH-003", Base.NODE: "DNS-SEARCH-005"}.get(base, "DNS-SEARCH-007")
+            _fail(case, rule, pod, name, "search list", expected.searches, got.searches)
+
+
+_LONGEST_LABEL = 63
+
+
+def _domain(length: int, letter: str = "a") -> str:
+    """A domain of so many characters."""
+    text = (f"{_LONGEST_LABEL * letter}." * 5)[:length]
+    return f"{text[:-2]}.b" if text.endswith(".") else text
+
+
+def _own(policy: str, *searches: str, nameservers: tuple[str, ...] = ()) -> PodSpec:
+    return PodSpec(dns_policy=policy, dns_config=PodDNSConfig(nameservers, searches))
+
+
+def _limits(cluster: Cluster) -> dict[str, tuple[str, PodSpec]]:
+    """Pods that meet a limit or go beyond it, by name, each with its requirement.
+
+    What the API takes: at most 3 servers, and 32 domains of 2048 characters in all.
+    """
+    servers = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
+    domains = tuple(f"n{number}.example.com" for number in range(MOST_SEARCHES))
+    # With the zone's own three domains before them, one of these lines just fits and the other does not.
+    before = len(" ".join(search_domains(cluster, NamespacedName(_PLACE, "")))) + 1
+    long = tuple(_domain(LONGEST_SEARCH, letter) for letter in "cdefghi")
+    longest = _domain(LONGEST_SEARCH)
+    rest = LONGEST_SEARCH_LINE - before - len(" ".join(long)) - 1
+    return {
+        "servers": ("DNS-SEARCH-011", _own("ClusterFirst", nameservers=servers)),
+        "own-servers": ("DNS-SEARCH-011", _own("None", nameservers=servers)),
+        "domains": ("DNS-SEARCH-012", _own("ClusterFirst", *domains)),
+        "own-domains": ("DNS-SEARCH-012", _own("None", *domains, nameservers=servers[:1])),
+        "long": (
+            "DNS-SEARCH-012",
+            _own("None", f"{longest}.", longest, "b", nameservers=servers[:1]),
+        ),
+        "line": ("DNS-SEARCH-012", _own("ClusterFirst", *long, _domain(rest))),
+        "longer-line": ("DNS-SEARCH-012", _own("ClusterFirst", *long, _domain(rest + 1))),
+    }
+
+
+_PLACE = "default"
+
+
+@invariant(
+    "dns.resolver-limits",
+    kind=Kind.METAMORPHIC,
+    requirements=("DNS-SEARCH-011", "DNS-SEARCH-012"),
+    asks=("resolver_configs",),
+)
+def resolver_limits(case: Case) -> None:
+    """A resolv.conf has 3 servers and 32 domains at most, none and no line too long; what is last goes."""
+    limits = _limits(case.cluster)
+    added = tuple(
+        Pod(ObjectMeta(name=name, namespace=_PLACE, uid=f"probe-{name}"), spec, PodStatus(phase="Running"))
+        for name, (_, spec) in limits.items()
+    )
+    cluster = evolve(case.cluster, pods=(*case.cluster.pods, *added))
+    other = case.variant(evolve(case.example, cluster=cluster))
+    names = [NamespacedName(_PLACE, name) for name in limits]
+    answers = other.ask("resolver_configs", names)
+    for pod, name, (rule, _), got in zip(added, names, limits.values(), answers, strict=True):
+        case.judged()
+        expected = resolver_config(cluster, name)
+        if rule == "DNS-SEARCH-011" and got.nameservers != expected.nameservers:
+            _fail(case, rule, pod, name, "nameservers", expected.nameservers, got.nameservers)
+        # The node's own domains, which are not known, come after the zone's and take the place of others.
+        node = len(got.searches) - len(expected.searches)
+        alike = got.searches == expected.searches
+        if base_of(pod) is Base.CLUSTER and set(got.searches) - set(expected.searches):
+            alike = len(" ".join(got.searches)) <= LONGEST_SEARCH_LINE and node <= 0
+        if not alike:
             _fail(case, rule, pod, name, "search list", expected.searches, got.searches)
 
 
