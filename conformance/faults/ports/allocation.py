@@ -29,6 +29,7 @@ _updated_cluster_ips = allocation._updated_cluster_ips
 _release = allocation.release
 _as_read = server._as_read
 _decided = families._decided
+_reduced = families._reduced
 _with_families = families.with_families
 _create = server.Server._create
 _update = server.Server._update
@@ -341,6 +342,38 @@ def second_family_dropped(service: Service, state: Allocations, *, old: Service 
     if len(spec.ip_families) > 1 and spec.ip_family_policy is None:
         service = with_spec(service, ip_families=spec.ip_families[:1])
     return _with_families(service, state, old=old)
+
+
+@replaces(families, "_is_headless_without_selector", "ALLOC-037")
+def headless_services_are_like_others(service: Service) -> bool:
+    """A headless Service without a selector has the families of any other Service."""
+    return False
+
+
+@replaces(families, "_reduced", "ALLOC-042")
+def single_stack_has_to_be_spelt_out(
+    old: Service, service: Service, policy: str
+) -> tuple[Service, list[Violation]]:
+    """An update to SingleStack has to give up the second family itself."""
+    return _reduced(old, service, "PreferDualStack" if policy == "SingleStack" else policy)
+
+
+@replaces(server, "with_families", "VAL-048")
+def second_family_given_up_silently(service: Service, state: Allocations, *, old: Service | None) -> Service:
+    """An update that leaves out the second family gives it up, whatever the policy."""
+    fewer = old is not None and 0 < len(service.spec.ip_families) < len(old.spec.ip_families)
+    if fewer and service.spec.cluster_ip != "None":
+        service = with_spec(service, ip_family_policy="SingleStack")
+    return _with_families(service, state, old=old)
+
+
+@replaces(allocation, "_updated_cluster_ips", "ALLOC-043")
+def second_family_without_address(
+    old: Service, new: Service, state: Allocations, choose: Choose
+) -> tuple[Service, Allocations, frozenset[Address]]:
+    """A Service to which a second family is added has no address of it."""
+    added = len(old.spec.ip_families) == 1 and len(new.spec.ip_families) == 2
+    return (new, state, frozenset()) if added else _updated_cluster_ips(old, new, state, choose)
 
 
 # -- giving back -----------------------------------------------------------------------

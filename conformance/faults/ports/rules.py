@@ -37,6 +37,8 @@ _FORGOTTEN = {
     "VAL-031": "any selector will do",
     "VAL-032": "any session affinity will do",
     "VAL-033": "the affinity's time-out has no bounds",
+    "VAL-040": "there may be any number of cluster IPs",
+    "VAL-047": "the families may change",
     "VAL-049": "an external IP may be any text",
     "VAL-050": "an external IP may be unspecified",
     "VAL-051": "an external IP may be a loopback address",

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from conformance.invariants.ports import admission, metamorphic, stated, stated_fields, stored
+from conformance.invariants.ports import admission, families, metamorphic, stated, stated_fields, stored
 
-__all__ = ["admission", "metamorphic", "stated", "stated_fields", "stored"]
+__all__ = ["admission", "families", "metamorphic", "stated", "stated_fields", "stored"]
