@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
 from itertools import accumulate
 from typing import Any
@@ -44,15 +44,46 @@ OPERATORS = (
 )
 """Of Cosmic Ray's operators those that differ; the others replace one wrong comparison by another."""
 
-JUDGES = frozenset(
-    {
-        "reference.dns.demands",
-        "reference.dns.facts",
-        "reference.dns.search",
-        "reference.environment.outcomes",
-    }
-)
-"""What is allowed besides the model's own answer: no adapter answers by it."""
+JUDGES: dict[str, tuple[str, ...]] = {
+    "reference.dns.demands": (),
+    "reference.dns.facts": (),
+    "reference.dns.search": (),
+    "reference.dns.zone": ("Zone.cluster", "Zone.addresses", "resolve"),
+    "reference.endpoints": ("with_managed_slices", "linked_slices"),
+    "reference.environment": ("allowed", "environments"),
+    "reference.environment.outcomes": (),
+    "reference.ports.mapping": (),
+    "reference.ports.pools": (
+        "Allowed.__contains__",
+        "Allowed.is_free",
+        "Allowed.without",
+        "Allowed.__str__",
+    ),
+    "reference.ports.rejections": ("causes",),
+    "reference.ports.server": (
+        "Rejected.is_masked",
+        "Expectation.allows",
+        "is_granted",
+        "chooser",
+        "_number_at",
+        "Server.expected",
+        "Server.accept",
+        "_numbers_asked_for",
+        "_avoiding",
+        "_preferring",
+    ),
+    "reference.ports.admission": ("validate_create",),
+    "reference.ports.transitions": ("validate_update",),
+    "reference.routing": ("decide",),
+    "reference.routing.candidates": ("is_slice_of", "candidates"),
+    "reference.routing.frontends": ("match_direct", "match_node_port", "processing_node"),
+    "reference.routing.health": ("health_check",),
+    "reference.routing.table": ("RoutingTable.is_ambiguous", "RoutingTable.is_contested"),
+    "reference.selectors": ("Requirement.__str__", "text_of"),
+}
+"""Functions, or whole modules, that no adapter answers by: what is allowed besides the model's own answer,
+wording, and the plain form of what is compiled.
+"""
 
 
 @frozen
@@ -77,20 +108,38 @@ def mutants(*, only: str = "") -> Iterator[Mutant]:
     """Every mutant of the modules whose names begin with `only`, in order.
 
     Changes that no program could tell from the original are left out: those in
-    annotations and of the sizes of caches.
+    annotations, of the sizes of caches, and in what no adapter answers by (`JUDGES`).
     """
     operators = _operators()
     for module, path in sources().items():
-        if not module.startswith("reference.") or module in JUDGES or not module.startswith(only):
+        if not module.startswith("reference.") or not module.startswith(only) or JUDGES.get(module) == ():
             continue
         text = path.read_text(encoding="utf-8")
-        plain, seen = _normal(text), set()
+        plain, seen, judging = _normal(text), set(), _lines(text, JUDGES.get(module, ()))
         for name, operator in operators.items():
             for changed in _changes(text, operator):
                 normal = _normal(changed)
-                if normal is not None and normal != plain and normal not in seen:
-                    seen.add(normal)
-                    yield Mutant(module, name, *_difference(text, changed), changed)
+                if normal is None or normal == plain or normal in seen:
+                    continue
+                seen.add(normal)
+                mutant = Mutant(module, name, *_difference(text, changed), changed)
+                if mutant.line not in judging:
+                    yield mutant
+
+
+def _lines(text: str, functions: Collection[str]) -> set[int]:
+    """The lines of these functions."""
+    found: dict[str, range] = {}
+
+    def walk(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                name = f"{prefix}{child.name}"
+                found[name] = range(child.lineno, (child.end_lineno or child.lineno) + 1)
+                walk(child, f"{name}.")
+
+    walk(ast.parse(text), "")
+    return {line for name in functions for line in found[name]}
 
 
 def _operators() -> dict[str, Any]:

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import sys
+from inspect import CO_OPTIMIZED
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -19,7 +22,7 @@ from conformance.invariants.base import Case
 from conformance.mutants import hunt
 from conformance.mutants.copying import SHARED, copied, sources
 from conformance.mutants.hunt import Fate, Judgement, judge, judge_all
-from conformance.mutants.operators import Mutant, mutants
+from conformance.mutants.operators import JUDGES, Mutant, mutants
 from conformance.mutants.outcome import Outcome, lines
 from conformance.mutants.reviewed import reviewed, why_equivalent
 from conformance.selection import missing_operation
@@ -136,3 +139,36 @@ def test_reviewed_mutants_are_told_by_their_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="because"):
         reviewed.__wrapped__(file)
     assert why_equivalent(Mutant(MODULE, "x", 1, "no such line", "", "")) == ""
+
+
+def test_no_adapter_answers_by_what_is_left_out() -> None:
+    """No function in which nothing is mutated is ever called while an adapter answers."""
+    called: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        # Bodies of modules and classes run when they are imported.
+        if event == "call" and code.co_filename.startswith("<mutant.") and code.co_flags & CO_OPTIMIZED:
+            called.add((code.co_filename[len("<mutant.") : -1], code.co_name))
+
+    with copied(MODULE, SOURCE) as adapter:
+
+        class Traced(adapter):  # type: ignore[misc,valid-type]
+            def answer(self, operation: str, questions: Any) -> Any:
+                sys.setprofile(note)
+                try:
+                    return super().answer(operation, questions)
+                finally:
+                    sys.setprofile(None)
+
+        with Session(InProcess(factory=Traced, trusted=True)) as session:
+            for example in inputs(0, 10):
+                case = Case(example, session)
+                for item in all_invariants().values():
+                    if missing_operation(item, session.supports) is None:
+                        judge_case(session, item, case)
+    assert len(called) > 200
+    for module, functions in JUDGES.items():
+        names = {name for where, name in called if where == module}
+        assert not names & {name.rpartition(".")[2] for name in functions}, module
+        assert functions or not {name for name in names if not name.startswith("<")}, (module, names)
