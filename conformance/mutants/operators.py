@@ -115,7 +115,7 @@ def mutants(*, only: str = "") -> Iterator[Mutant]:
         if not module.startswith("reference.") or not module.startswith(only) or JUDGES.get(module) == ():
             continue
         text = path.read_text(encoding="utf-8")
-        plain, seen, judging = _normal(text), set(), _lines(text, JUDGES.get(module, ()))
+        plain, seen, judging = _normal(text), set(), lines_of(text, JUDGES.get(module, ()))
         for name, operator in operators.items():
             for changed in _changes(text, operator):
                 normal = _normal(changed)
@@ -127,15 +127,16 @@ def mutants(*, only: str = "") -> Iterator[Mutant]:
                     yield mutant
 
 
-def _lines(text: str, functions: Collection[str]) -> set[int]:
-    """The lines of these functions."""
+def lines_of(text: str, functions: Collection[str]) -> set[int]:
+    """The lines of these functions of a source."""
     found: dict[str, range] = {}
 
     def walk(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.ClassDef):
                 name = f"{prefix}{child.name}"
-                found[name] = range(child.lineno, (child.end_lineno or child.lineno) + 1)
+                first = min([child.lineno, *(each.lineno for each in child.decorator_list)])
+                found[name] = range(first, (child.end_lineno or child.lineno) + 1)
                 walk(child, f"{name}.")
 
     walk(ast.parse(text), "")
