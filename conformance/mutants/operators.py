@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from copy import deepcopy
 from itertools import accumulate
@@ -86,6 +87,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "_number_at",
         "Server.expected",
         "Server.accept",
+        "_either",
         "_numbers_asked_for",
         "_avoiding",
         "_preferring",
@@ -126,7 +128,8 @@ def mutants(*, only: str = "") -> Iterator[Mutant]:
     """Every mutant of the modules whose names begin with `only`, in order.
 
     Changes that no program could tell from the original are left out: those in
-    annotations, of the sizes of caches, and in what no adapter answers by (`JUDGES`).
+    annotations, of the sizes of caches, of which requirement is named, and in what no
+    adapter answers by (`JUDGES`).
     """
     operators = _operators()
     for module, path in sources().items():
@@ -213,9 +216,19 @@ class _Meaningless(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> Any:
-        return (
-            ast.keyword("maxsize", ast.Constant(None)) if node.arg == "maxsize" else self.generic_visit(node)
-        )
+        if node.arg in ("maxsize", "eq", "repr", "strict"):
+            return ast.keyword(node.arg, ast.Constant(None))
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        # Which requirement is named as the reason is no part of any answer.
+        if all(isinstance(each, ast.Constant) and _is_id(each.value) for each in (node.body, node.orelse)):
+            return ast.Constant("an id")
+        return self.generic_visit(node)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Z]+(-[A-Z]+)*-[0-9]+", value) is not None
 
 
 def _normal(text: str) -> str | None:

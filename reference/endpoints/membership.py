@@ -77,7 +77,7 @@ def hostname(pod: Pod, service: Service) -> str | None:
 def addresses(pod: Pod, family: str) -> tuple[str, ...]:
     """The pod's addresses of one family in canonical form, sorted (EP-017, EP-019)."""
     found = [parsed[1] for entry in pod.status.pod_ips if (parsed := parse_ip(entry.ip))[0] == family]
-    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+    return tuple(sorted(found))
 
 
 @lru_cache(maxsize=4096)

@@ -79,7 +79,8 @@ def name_violations(service: Service) -> Iterator[Violation]:
     """The name, and the prefix of a generated one (VAL-001, VAL-004)."""
     name, prefix = service.metadata.name, service.metadata.generate_name
     # A generated name ends in characters of the server's choice, so the prefix may end in "-".
-    if prefix and not _is_service_name(prefix[:-1] + "a" if prefix.endswith("-") else prefix):
+    ends = len(prefix) > 1 and prefix.endswith("-")
+    if prefix and not _is_service_name(prefix[:-1] + "a" if ends else prefix):
         yield Violation("metadata.generateName", "Invalid", "VAL-004")
     if not name and not prefix:
         yield Violation("metadata.name", "Required", "VAL-004")

@@ -172,7 +172,7 @@ class Server:
         bad = self.decide(request, _preferring(asked_for), [])
         return Expectation(
             expectation.accepted or good.accepted,
-            expectation.rejected or bad.rejected,
+            _either(expectation.rejected, bad.rejected),
             expectation.is_open,
         )
 
@@ -254,6 +254,18 @@ class Server:
         after = Server(self.settings, services, allocations)
         old = self.services.get(_key(service))
         return Accepted(frozenset({code}), service, tuple(choices), old, server=after)
+
+
+def _either(one: Rejected | None, other: Rejected | None) -> Rejected | None:
+    """A refusal for one reason or for another, whichever number was chosen."""
+    if one is None or other is None or one == other:
+        return one or other
+    return evolve(
+        one,
+        codes=one.codes | other.codes,
+        causes=tuple(dict.fromkeys((*one.causes, *other.causes))) if one.causes and other.causes else (),
+        rules=tuple(dict.fromkeys((*one.rules, *other.rules))),
+    )
 
 
 def _recording(choose: Choose, choices: list[Choice]) -> Choose:

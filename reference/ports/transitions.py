@@ -26,7 +26,6 @@ from reference.ports.defaulting import (
     needs_cluster_ip,
     needs_health_check,
 )
-from reference.ports.families import SINGLE_STACK
 from reference.ports.rejections import Violation, causes
 from reference.questions import Cause
 
@@ -142,7 +141,10 @@ def update_violations(old: Service, new: Service) -> tuple[Violation, ...]:
 
 
 def _cluster_ip_changes(old: Service, new: Service) -> Iterator[Violation]:
-    """Cluster IPs may not change once set (ALLOC-034, VAL-046, VAL-048, TYPE-023)."""
+    """Cluster IPs may not change once set (ALLOC-034, VAL-046, TYPE-023).
+
+    Whether the second may go is decided with the families (VAL-048).
+    """
     if EXTERNAL_NAME in (old.spec.type, new.spec.type) or (is_headless(old) and is_headless(new)):
         return
     before, after = old.spec.cluster_ips, new.spec.cluster_ips
@@ -153,12 +155,10 @@ def _cluster_ip_changes(old: Service, new: Service) -> Iterator[Violation]:
         return
     if before[:1] != after[:1]:
         yield Violation("spec.clusterIPs[0]", "Invalid", "VAL-046")
-    if len(before) > len(after) == 1 and new.spec.ip_family_policy != SINGLE_STACK:
-        yield Violation("spec.ipFamilyPolicy", "Invalid", "VAL-048")
 
 
 def _family_changes(old: Service, new: Service) -> Iterator[Violation]:
-    """The primary family may not change, nor may the two be swapped (VAL-047, VAL-048)."""
+    """The primary family may not change, nor may the two be swapped (VAL-047)."""
     if EXTERNAL_NAME in (old.spec.type, new.spec.type) or is_headless(old) or is_headless(new):
         return
     before, after = old.spec.ip_families, new.spec.ip_families
@@ -168,8 +168,6 @@ def _family_changes(old: Service, new: Service) -> Iterator[Violation]:
         return
     if before[:1] != after[:1]:
         yield Violation("spec.ipFamilies[0]", "Invalid", "VAL-047")
-    if len(before) > len(after) == 1 and new.spec.ip_family_policy != SINGLE_STACK:
-        yield Violation("spec.ipFamilyPolicy", "Invalid", "VAL-048")
 
 
 def _load_balancer_changes(old: Service, new: Service) -> Iterator[Violation]:

@@ -13,6 +13,7 @@ from reference.ports.rejections import Violation
 
 _FORGOTTEN = {
     "VAL-001": "any name will do",
+    "VAL-004": "any prefix of a name will do",
     "VAL-005": "labels and annotations are not looked at",
     "VAL-006": "the two topology annotations may differ",
     "VAL-007": "a Service that is not headless may have no ports",

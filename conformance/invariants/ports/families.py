@@ -141,7 +141,7 @@ def _edited(spec: ServiceSpec, edit: Fields) -> ServiceSpec:
 
 @lru_cache(maxsize=1)
 def _sessions() -> tuple[ApiSession, ...]:
-    """A Service, a change of what was stored of it, and another one that asks for its addresses.
+    """A Service, a change of what was stored of it, and others that ask for its addresses.
 
     The change is made to what is stored, as users edit what they read; but for
     addresses that the server chose, which are left out.
@@ -150,17 +150,21 @@ def _sessions() -> tuple[ApiSession, ...]:
     for cidrs, body in product(_SETTINGS, BODIES):
         settings = ClusterSettings(service_cidrs=cidrs)
         create = ApiRequest(Verb.CREATE, _service("web", body))
-        ips = tuple(ip for ip in (_IPV4, _IPV6) if len(cidrs) > 1 or (":" in ip) == (":" in cidrs[0]))
-        rival = ApiRequest(Verb.CREATE, _service("rival", _ips(*ips, ip_family_policy=PREFER_DUAL_STACK)))
+        families = {":" in cidr for cidr in cidrs}
+        rivals = tuple(
+            ApiRequest(Verb.CREATE, _service(f"rival-{number}", _ips(ip)))
+            for number, ip in enumerate((_IPV4, _IPV6))
+            if (":" in ip) in families
+        )
         stored = answer(Server(settings), create)[0].service
         if stored is None:
-            made.append(ApiSession(settings, (create, rival)))
+            made.append(ApiSession(settings, (create, *rivals)))
             continue
         if stored.spec.cluster_ips != body.get("cluster_ips", ()):
             stored = evolve(stored, spec=evolve(stored.spec, cluster_ip="", cluster_ips=()))
         for edit in EDITS:
             update = ApiRequest(Verb.UPDATE, evolve(stored, spec=_edited(stored.spec, edit)))
-            made.append(ApiSession(settings, (create, update, rival)))
+            made.append(ApiSession(settings, (create, update, *rivals)))
     return tuple(made)
 
 

@@ -42,7 +42,7 @@ class Topic:
 
 METADATA = Topic(
     "metadata",
-    ("VAL-001", "VAL-005", "VAL-006"),
+    ("VAL-001", "VAL-004", "VAL-005", "VAL-006"),
 )
 PORTS = Topic(
     "ports",

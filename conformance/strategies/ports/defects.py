@@ -39,6 +39,11 @@ def _named(name: str) -> Defect:
     return _defect("VAL-001", service(HTTP, name=name), ("metadata.name", "Invalid"))
 
 
+def _prefixed(prefix: str) -> Defect:
+    made = service(HTTP, name="prefixed", prefix=prefix)
+    return _defect("VAL-004", made, ("metadata.generateName", "Invalid"))
+
+
 def _labelled(**labels: str) -> Defect:
     made = service(HTTP, labels=FrozenMap({key.replace("__", "/"): value for key, value in labels.items()}))
     return _defect("VAL-005", made, ("metadata.labels", "Invalid"))
@@ -107,6 +112,9 @@ DEFECTS: dict[str, Defect] = {
     # metadata
     "name in capitals": _named("Web"),
     "name with a dot": _named("web.v1"),
+    "prefix in capitals": _prefixed("Web-"),
+    "prefix that begins with a dash": _prefixed("-"),
+    "prefix that begins with a dash and a letter": _prefixed("-a"),
     "name with an underscore": _named("web_1"),
     "name with a dash at the end": _named("web-"),
     "name with a dash at the start": _named("-web"),

@@ -107,6 +107,7 @@ EDITS: dict[str, Edit] = {
     "node port out of range": _ports(
         lambda ports, n: (*(at(port, n.above_node_ports) for port in ports[:1]), *ports[1:])
     ),
+    "one node port for all": _ports(lambda ports, n: tuple(at(port, n.node_port) for port in ports)),
     "node ports left out": _each_port(lambda port: at(port, 0)),
     "externalTrafficPolicy Local": _spec(external_traffic_policy="Local"),
     "externalTrafficPolicy Cluster": _spec(external_traffic_policy="Cluster", health_check_node_port=0),
@@ -146,6 +147,7 @@ OWN: dict[str, tuple[str, ...]] = {
         "node ports left out",
         "node port",
         "node port of the last",
+        "one node port for all",
         "only the type, to cluster IP",
         "only the type, to load balancer",
         "to load balancer",

@@ -24,6 +24,8 @@ SETTINGS = (
     _settings(30000, 30015, "10.96.0.0/27"),  # 16 static addresses; no static node ports yet
     _settings(31000, 31002, "10.0.0.8/30"),
     _settings(30000, 30049, "10.96.0.0/24"),
+    _settings(30000, 30991, "10.96.0.0/22"),  # bands that are neither at the least nor at the most
+    _settings(20000, 28191, "10.96.0.0/12"),  # both static bands are as wide as they get
 )
 
 

@@ -38,6 +38,7 @@ def service(
     name: str = "",
     labels: FrozenMap[str, str] | None = None,
     annotations: FrozenMap[str, str] | None = None,
+    prefix: str = "",
     status: ServiceStatus | None = None,
     **spec: Any,
 ) -> Service:
@@ -48,6 +49,7 @@ def service(
             namespace="default",
             labels=labels or FrozenMap(),
             annotations=annotations or FrozenMap(),
+            generate_name=prefix,
         ),
         ServiceSpec(**{"selector": WEB, **spec}, ports=ports),
         status or ServiceStatus(),
@@ -160,6 +162,14 @@ SHAPES: dict[str, Make] = {
 _LONG_LABEL = "a" * 63
 
 NEAR_MISSES: dict[str, Make] = {
+    "load balancer of which the second port alone has a node port": lambda n: service(
+        HTTP, at(HTTPS, n.node_port), type="LoadBalancer", allocate_load_balancer_node_ports=False
+    ),
+    "prefix of a name that is there": _fixed(service(ServicePort(80), name="prefixed", prefix="web-")),
+    "prefix without a dash": _fixed(service(ServicePort(80), name="prefixed", prefix="w")),
+    "addresses that are nearly special": _fixed(
+        service(HTTP, external_ips=("2002:db8::1", "ff0e::2", "ff03::1", "128.0.0.1"))
+    ),
     "longest name": _fixed(service(ServicePort(80), name=_LONG_LABEL)),
     "name with a dash and a digit": _fixed(service(ServicePort(80), name="a-1")),
     "name that starts with a digit": _fixed(service(ServicePort(80), name="1-web")),
