@@ -14,7 +14,7 @@ from reference.objects import ClusterSettings, ObjectMeta, Service, ServicePort,
 from reference.ports.addresses import format_ip, parse_ip
 from reference.ports.admission import create_violations, needs_relaxed_name
 from reference.ports.allocation import allocate_create
-from reference.ports.defaulting import with_defaults
+from reference.ports.defaulting import with_defaults, with_ip_modes
 from reference.ports.pools import Allocations, Allowed, cluster_ip_pools
 from reference.ports.rejections import Refused, Violation
 from reference.ports.transitions import with_cluster_ip_list
@@ -70,7 +70,7 @@ class _Chooser:
 
 def _create(service: Service, state: Allocations, choose: _Chooser) -> tuple[Service, Allocations]:
     """As the API server creates it, but that a status is kept: dumps have one."""
-    service = with_cluster_ip_list(with_defaults(service))
+    service = with_cluster_ip_list(with_ip_modes(with_defaults(service)))
     try:
         stored, state = allocate_create(service, state, choose)
     except Refused as refused:

@@ -71,6 +71,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "first_difference",
         "_shown",
     ),
+    "reference.ports.defaulting": ("with_ip_modes",),
     "reference.ports.mapping": (),
     "reference.ports.pools": (
         "Allowed.__contains__",
@@ -80,7 +81,11 @@ JUDGES: dict[str, tuple[str, ...]] = {
     ),
     "reference.ports.rejections": ("causes",),
     "reference.ports.server": (
+        "Rejected.codes",
+        "Rejected.causes",
+        "Rejected.rules",
         "Rejected.is_masked",
+        "Rejected._is_undecided",
         "Expectation.allows",
         "is_granted",
         "chooser",
@@ -88,6 +93,8 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "Server.expected",
         "Server.accept",
         "_either",
+        "_sets",
+        "names_a_node_port_twice",
         "_numbers_asked_for",
         "_avoiding",
         "_preferring",

@@ -36,7 +36,8 @@ def with_defaults(service: Service) -> Service:
     """The Service with every static default filled in (TYPE-009, PORT-001, PORT-002).
 
     Already defaulted Services come back unchanged.  What needs a pool or the
-    cluster's settings (addresses, node ports, families) is not filled in here.
+    cluster's settings (addresses, node ports, families) is not filled in here, nor is
+    the status, which requests about a Service do not set.
     """
     spec = service.spec
     kind = spec.type or CLUSTER_IP
@@ -52,10 +53,7 @@ def with_defaults(service: Service) -> Service:
         changes["internal_traffic_policy"] = "Cluster"
     if spec.allocate_load_balancer_node_ports is None and kind == LOAD_BALANCER:
         changes["allocate_load_balancer_node_ports"] = True
-    status = _status_with_defaults(kind, service.status)
-    if not changes and status is service.status:
-        return service
-    return with_spec(Service(service.metadata, spec, status), **changes)
+    return with_spec(service, **changes)
 
 
 def port_with_defaults(port: ServicePort) -> ServicePort:
@@ -87,15 +85,15 @@ def _affinity_defaults(spec: ServiceSpec) -> dict[str, Any]:
     return changes
 
 
-def _status_with_defaults(kind: str, status: ServiceStatus) -> ServiceStatus:
-    """`ipMode` VIP for each ingress address of a LoadBalancer (TYPE-009, TYPE-011)."""
-    ingress = status.load_balancer.ingress
-    if kind != LOAD_BALANCER or all(entry.ip_mode is not None or not entry.ip for entry in ingress):
-        return status
+def with_ip_modes(service: Service) -> Service:
+    """`ipMode` VIP for each ingress address of a LoadBalancer's status (TYPE-009, TYPE-011)."""
+    if service.spec.type != LOAD_BALANCER:
+        return service
     filled = tuple(
-        evolve(entry, ip_mode="VIP") if entry.ip and entry.ip_mode is None else entry for entry in ingress
+        evolve(entry, ip_mode="VIP") if entry.ip and entry.ip_mode is None else entry
+        for entry in service.status.load_balancer.ingress
     )
-    return ServiceStatus(LoadBalancerStatus(filled))
+    return evolve(service, status=ServiceStatus(LoadBalancerStatus(filled)))
 
 
 def client_ip_timeout(spec: ServiceSpec) -> int | None:

@@ -70,25 +70,72 @@ class Accepted:
     server: Server = field(kw_only=True, eq=False, repr=False)
 
 
-@frozen
+@frozen(kw_only=True)
 class Rejected:
     """The request is refused.
 
-    `code` and `given` are how a Kubernetes API server says it.  `codes` are the
-    codes that are as good, `causes` the sets of causes of which one has to be
-    given; there are none where the API leaves open how it says so.
+    `code` and `given` are how a Kubernetes API server says it.  What it is refused
+    for is kept beside: allocation that `refused`, `violations` of rules, a name
+    that `exists` or one that `is_missing`, and the `other` reason where numbers that
+    are free to choose decide.  From these follows what may be answered instead.
     """
 
     code: int
     given: frozenset[Cause] = frozenset()
-    codes: frozenset[int] = frozenset()
-    causes: tuple[frozenset[Cause], ...] = ()
-    rules: tuple[str, ...] = ()
+    service: Service | None = None
+    refused: Refused | None = None
+    violations: tuple[Violation, ...] = ()
+    exists: bool = False
+    is_missing: bool = False
+    other: Rejected | None = None
+
+    @property
+    def codes(self) -> frozenset[int]:
+        """The codes that are as good."""
+        codes = set() if self.refused is None else {self.refused.code}
+        if self._is_undecided:  # VAL-018, ALLOC-017
+            codes |= {INVALID, INTERNAL_ERROR}
+        if self.violations:
+            codes.add(INVALID)
+        if self.exists:
+            codes.add(CONFLICT)
+        if self.is_missing:
+            codes.add(NOT_FOUND)
+        return frozenset(codes if self.other is None else codes | self.other.codes)
+
+    @property
+    def causes(self) -> tuple[frozenset[Cause], ...]:
+        """The sets of causes of which one has to be given; none where the API leaves open how it says so."""
+        if self.service is None or names_a_node_port_twice(self.service):
+            return ()
+        later = _causes(self.violations)
+        if self.refused is None:
+            relaxed = (v for v in self.violations if not _is_relaxed_name(v, self.service))
+            causes = _sets(later, _causes(tuple(relaxed)))
+        else:
+            first = _causes(self.refused.violations)
+            causes = _sets(first, first | later, later) if first else _sets(later)
+        if self.other is None:
+            return causes
+        return tuple(dict.fromkeys((*causes, *self.other.causes))) if causes and self.other.causes else ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that are broken, those of allocation alone where it refused."""
+        rules = [violation.rule for violation in self.violations]
+        if self.refused is not None:
+            rules = [*(["VAL-018"] if self._is_undecided else []), *self.refused.rules]
+        return tuple(dict.fromkeys((*rules, *(() if self.other is None else self.other.rules))))
 
     @property
     def is_masked(self) -> bool:
         """Whether allocation failed and the Service is invalid besides (ALLOC-001)."""
         return len(self.causes) > 1 and self.given == self.causes[0]
+
+    @property
+    def _is_undecided(self) -> bool:
+        """Whether allocation and validation both object to a number that is asked for twice."""
+        return self.refused is not None and self.service is not None and names_a_node_port_twice(self.service)
 
 
 @frozen
@@ -203,7 +250,7 @@ class Server:
         return Expectation(Accepted(frozenset({OK, ACCEPTED}), None, server=after))
 
     def _create(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
-        service = _without_status(with_cluster_ip_list(with_defaults(sent)))
+        service = with_cluster_ip_list(with_defaults(_without_status(sent)))
         exists = _key(service) in self.services
         try:
             stored, allocations = allocate_create(service, self.allocations, choose)
@@ -217,7 +264,7 @@ class Server:
 
     def _update(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
         old = self.services[_key(sent)]
-        new = with_kept_values(old, with_defaults(sent))
+        new = with_kept_values(old, with_defaults(_without_status(sent)))
         try:
             new = with_families(new, self.allocations, old=old)
         except Refused as refused:
@@ -258,14 +305,7 @@ class Server:
 
 def _either(one: Rejected | None, other: Rejected | None) -> Rejected | None:
     """A refusal for one reason or for another, whichever number was chosen."""
-    if one is None or other is None or one == other:
-        return one or other
-    return evolve(
-        one,
-        codes=one.codes | other.codes,
-        causes=tuple(dict.fromkeys((*one.causes, *other.causes))) if one.causes and other.causes else (),
-        rules=tuple(dict.fromkeys((*one.rules, *other.rules))),
-    )
+    return other if one is None else evolve(one, other=other)
 
 
 def _recording(choose: Choose, choices: list[Choice]) -> Choose:
@@ -316,15 +356,12 @@ def _is_relaxed_name(violation: Violation, service: Service) -> bool:
 
 def _rejected(violations: tuple[Violation, ...], service: Service, *, exists: bool) -> Rejected:
     """Refused by validation, or because the name is taken."""
-    strict = _causes(violations)
-    relaxed = _causes(tuple(v for v in violations if not _is_relaxed_name(v, service)))
-    codes = frozenset({INVALID} if violations else ()) | frozenset({CONFLICT} if exists else ())
     return Rejected(
-        INVALID if violations else CONFLICT,
-        strict,
-        codes,
-        () if names_a_node_port_twice(service) else _sets(strict, relaxed),
-        _rules(violations),
+        code=INVALID if violations else CONFLICT,
+        given=_causes(violations),
+        service=service,
+        violations=violations,
+        exists=exists,
     )
 
 
@@ -332,24 +369,21 @@ def _refused(
     service: Service, refused: Refused, violations: tuple[Violation, ...], *, exists: bool
 ) -> Rejected:
     """Refused by allocation, which a Kubernetes API server does before it validates (ALLOC-001)."""
-    codes = {refused.code} | ({INVALID} if violations else set()) | ({CONFLICT} if exists else set())
-    first, later = _causes(refused.violations), _causes(violations)
-    if names_a_node_port_twice(service):  # VAL-018, ALLOC-017
-        rules = tuple(dict.fromkeys(("VAL-018", *refused.rules)))
-        return Rejected(refused.code, first, frozenset({*codes, INVALID, INTERNAL_ERROR}), (), rules)
-    causes = _sets(first, first | later, later) if first else _sets(later)
-    return Rejected(refused.code, first, frozenset(codes), causes, refused.rules)
+    return Rejected(
+        code=refused.code,
+        given=_causes(refused.violations),
+        service=service,
+        refused=refused,
+        violations=violations,
+        exists=exists,
+    )
 
 
 def _or_not_found(rejected: Rejected | None) -> Rejected:
     """Refused because there is no such Service, or as a creation would be."""
     if rejected is None:
-        return Rejected(NOT_FOUND, codes=frozenset({NOT_FOUND}))
-    return Rejected(NOT_FOUND, frozenset(), rejected.codes | {NOT_FOUND}, rejected.causes, rejected.rules)
-
-
-def _rules(violations: tuple[Violation, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(violation.rule for violation in violations))
+        return Rejected(code=NOT_FOUND, is_missing=True)
+    return evolve(rejected, code=NOT_FOUND, given=frozenset(), is_missing=True)
 
 
 def _sets(*causes: frozenset[Cause]) -> tuple[frozenset[Cause], ...]:

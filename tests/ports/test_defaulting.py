@@ -20,6 +20,7 @@ from reference.objects import (
     SessionAffinityConfig,
 )
 from reference.ports import with_defaults
+from reference.ports.defaulting import with_ip_modes
 
 
 def _service(**spec: Any) -> Service:
@@ -106,7 +107,7 @@ def test_ip_mode() -> None:
         LoadBalancerIngress(hostname="lb.example.com"),
     )
     service = evolve(_service(type="LoadBalancer"), status=ServiceStatus(LoadBalancerStatus(ingress)))
-    modes = [entry.ip_mode for entry in with_defaults(service).status.load_balancer.ingress]
+    modes = [entry.ip_mode for entry in with_ip_modes(service).status.load_balancer.ingress]
     assert modes == ["VIP", "Proxy", None]
 
 
