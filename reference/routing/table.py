@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from reference.objects import SERVICE_NAME_LABEL, Cluster, EndpointSlice, Service, ServicePort
 from reference.questions import ClientKind, Decision, Flow, HealthCheck, HealthCheckAnswer, Outcome
 from reference.routing import health
@@ -34,10 +36,15 @@ class RememberedSets(EndpointSets):
 
     def __init__(self, listed: tuple[Candidate, ...]) -> None:
         super().__init__(join(listed))
-        self.is_contradictory = len(self.endpoints) != len(listed) and is_contradictory(listed)
+        self._listed = listed
         self._has_any = super().has_any
         self._cluster: dict[str, Chosen] = {}
         self._local: dict[str, Chosen] = {}
+
+    @cached_property
+    def is_contradictory(self) -> bool:
+        """Whether the endpoints are listed in ways that contradict each other (RT-007)."""
+        return is_contradictory(self._listed)
 
     @property
     def has_any(self) -> bool:
@@ -68,7 +75,6 @@ class RoutingTable:
         self.node_by_address = {ip: node for node in reversed(self.nodes.values()) for ip in node.addresses}
         self._direct: dict[tuple[str, int, str], Match] = {}
         self._node_ports: dict[tuple[str, int, str], Match] = {}
-        self._contested: set[tuple[str, int, str]] = set()
         self._checks: dict[int, Service] = {}
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         self._sets: dict[tuple[str, str, str, str, str], RememberedSets] = {}
@@ -92,8 +98,6 @@ class RoutingTable:
             for destination, ip in addresses:
                 key = (ip, port.port, port.protocol)
                 other = self._direct.get(key)
-                if other is not None and (other.service is not service or other.port is not port):
-                    self._contested.add(key)
                 if other is None or order.index(destination) < order.index(other.destination):
                     self._direct[key] = Match(service, port, destination)
             if port.node_port:
@@ -123,6 +127,16 @@ class RoutingTable:
     def is_ambiguous(self, service: Service, port: ServicePort, family: str = IPV4) -> bool:
         """Whether the endpoints of a service port are listed in ways that contradict each other (RT-007)."""
         return self.sets(service, port, family).is_contradictory
+
+    @cached_property
+    def _contested(self) -> frozenset[tuple[str, int, str]]:
+        """The addresses that several service ports claim."""
+        owners: dict[tuple[str, int, str], set[tuple[int, int]]] = {}
+        for place, service in enumerate(self.cluster.services):
+            for index, port in enumerate(service.spec.ports if is_proxied(service) else ()):
+                for _, ip in direct_addresses(service):
+                    owners.setdefault((ip, port.port, port.protocol), set()).add((place, index))
+        return frozenset(key for key, some in owners.items() if len(some) > 1)
 
     def is_contested(self, flow: Flow) -> bool:
         """Whether several service ports claim the address, so that the winner is open (RT-026)."""
