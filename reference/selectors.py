@@ -142,12 +142,17 @@ def service_selects(selector: Labels | None, labels: Labels) -> bool:
     return True
 
 
+def _rule_of_key(key: str) -> str:
+    """Whether the prefix is wrong or the key."""
+    prefix, slash, _ = key.partition("/")
+    is_wrong = slash and prefix and key.count("/") == 1 and not is_dns1123_subdomain(prefix)
+    return "SEL-034" if is_wrong else "SEL-033"
+
+
 def requirement(key: str, operator: Operator, values: Sequence[str]) -> Requirement:
     """A requirement, or SelectorSyntaxError (SEL-020, SEL-022, SEL-033 to SEL-035)."""
     if not is_label_key(key):
-        prefix, slash, _ = key.partition("/")
-        wrong_prefix = slash and prefix and key.count("/") == 1 and not is_dns1123_subdomain(prefix)
-        raise SelectorSyntaxError(f"{key!r} is no label key", rule="SEL-034" if wrong_prefix else "SEL-033")
+        raise SelectorSyntaxError(f"{key!r} is no label key", rule=_rule_of_key(key))
     if operator in (Operator.IN, Operator.NOT_IN):
         if not values:
             raise SelectorSyntaxError(f"{operator.value} needs at least one value", rule="SEL-020")

@@ -53,6 +53,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
     "reference.endpoints": ("with_managed_slices", "linked_slices"),
     "reference.environment": ("allowed", "environments"),
     "reference.environment.outcomes": (
+        "Snapshot.is_open",
         "Snapshot.included",
         "Allowed.accepts",
         "Allowed.nearest",
@@ -62,6 +63,8 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "Allowed.own_names",
         "Allowed._snapshots",
         "Allowed._shows",
+        "collide",
+        "collision_groups",
         "shared_names",
         "consistent_orders",
         "_orders",

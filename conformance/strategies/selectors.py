@@ -120,6 +120,9 @@ def spellings(term: Term) -> tuple[str, ...]:
     )
 
 
+_LONGEST = "x" * 63
+_LONGEST_PREFIX = ".".join([*["x" * 63] * 3, "x" * 61])
+
 EDGES: tuple[str, ...] = (
     "",
     " \t\r\n",
@@ -148,6 +151,8 @@ EDGES: tuple[str, ...] = (
     "app notin (web),tier notin (front)",
     "app>9,app<11",
     "tier, app = web",
+    f"{_LONGEST_PREFIX}/app",
+    f"!{_LONGEST_PREFIX}/{_LONGEST}",
 )
 """Well-formed strings that are easily misread."""
 
@@ -156,6 +161,8 @@ _LONG_PREFIX = ".".join(["x" * 63] * 4)
 
 MALFORMED_STRINGS: dict[str, str] = {
     "comma at the start": ",app=web",
+    "prefix that is one too long": f"{_LONGEST_PREFIX}x/app",
+    "key that is one too long": f"example.com/{_LONG}",
     "comma at the end": "app=web,",
     "two commas": "app=web,,tier",
     "only a comma": ",",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import cached_property
 from itertools import chain, combinations, permutations, product
 
 from attrs import frozen
@@ -42,7 +43,7 @@ class Snapshot:
 
     `certain` are the Services that may concern them and are seen for sure, `perhaps`
     those that may be seen.  `services` and `variables` are what comes of the certain
-    ones in their order, and `is_open` says that something else may come out.
+    ones in their order.
     """
 
     namespace: str
@@ -51,7 +52,6 @@ class Snapshot:
     perhaps: tuple[Linked, ...]
     services: tuple[Linked, ...]
     variables: Mapping[str, str]
-    is_open: bool
 
     @classmethod
     def of(cls, services: Iterable[Linked], namespace: str, moment: int, *, links: bool) -> Snapshot:
@@ -72,8 +72,12 @@ class Snapshot:
             perhaps=tuple(perhaps),
             services=chosen,
             variables=expanded(chosen),
-            is_open=bool(perhaps) or len(collision_groups(chosen)) < len(chosen),
         )
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether something else may come out."""
+        return bool(self.perhaps) or len(collision_groups(self.services)) < len(self.services)
 
     def included(self, seen: Iterable[Linked]) -> tuple[Linked, ...]:
         """The Services whose variables are given if of `perhaps` just these are seen."""
