@@ -188,6 +188,8 @@ def another_kubernetes(case: Case) -> None:
     whatever the order in which they are listed, unless the pod wants no links.
     """
     related, api_server, local = _kubernetes(case, headless=False)
+    neighbour = probes.service(case.cluster, _SPACE, "neighbour", 9)
+    related = evolve(related, services=(neighbour, *related.services))
     linked, unlinked = (ContainerName(_SPACE, name, "main") for name in ("linked", "unlinked"))
     for cluster, order in (
         (related, "as listed"),
@@ -196,6 +198,7 @@ def another_kubernetes(case: Case) -> None:
         first, second = probes.ask(case, "ENV-015", cluster, [linked, unlinked])
         absent = dict.fromkeys(variables_of(api_server).keys() - variables_of(local).keys())
         probes.expect(case, "ENV-015", linked, first, variables_of(local), order)
+        probes.expect(case, "ENV-015", linked, first, variables_of(neighbour), order)
         probes.expect(case, "ENV-016", linked, first, absent, order)
         probes.expect(case, "ENV-017", unlinked, second, variables_of(api_server), order)
 
