@@ -184,11 +184,11 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def _int64(text: str) -> int | None:
-    """A base-10 integer of 64 bits, or None (SEL-022)."""
+    """A base-10 integer of 64 bits, or None (SEL-022); one with a sign is no label value."""
     if _INTEGER.fullmatch(text) is None:
         return None
     number = int(text)
-    return number if -(2**63) <= number < 2**63 else None
+    return number if number < 2**63 else None
 
 
 # -- the string form -----------------------------------------------------------

@@ -26,9 +26,9 @@ from conformance.mutants.copying import copied, dependants
 from conformance.mutants.operators import Mutant
 from conformance.selection import missing_operation
 
-CLUSTERS = 300
-"""How many inputs a mutant has to survive."""
-SECONDS = 60
+CLUSTERS = 1000
+"""How many inputs a mutant has to survive: the budget of the profile `standard`."""
+SECONDS = 120
 """A mutant that takes longer has made something endless."""
 _MOST_BYTES = 4 * 1024**3
 _LOADING = "loading"

@@ -51,7 +51,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
     "reference.dns.search": (),
     "reference.dns.zone": ("Zone.cluster", "Zone.addresses", "resolve"),
     "reference.endpoints": ("with_managed_slices", "linked_slices"),
-    "reference.environment": ("allowed", "environments"),
+    "reference.environment": ("MOST_OUTCOMES", "allowed", "environments"),
     "reference.environment.outcomes": (
         "Snapshot.is_open",
         "Snapshot.included",
@@ -84,6 +84,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
     ),
     "reference.ports.rejections": ("causes",),
     "reference.ports.server": (
+        "ACCEPTED",
         "Rejected.codes",
         "Rejected.causes",
         "Rejected.rules",
@@ -116,8 +117,10 @@ JUDGES: dict[str, tuple[str, ...]] = {
     ),
     "reference.selectors": ("Requirement.__str__", "text_of"),
 }
-"""Functions, or whole modules, that no adapter answers by: what is allowed besides the model's own answer,
-wording, and the plain form of what is compiled.
+"""Functions and constants, or whole modules, that no adapter answers by.
+
+They say what is allowed besides the model's own answer, and how it is worded, or are
+the plain form of what is compiled.
 """
 
 
@@ -164,11 +167,15 @@ def mutants(*, only: str = "") -> Iterator[Mutant]:
 
 
 def lines_of(text: str, functions: Collection[str]) -> set[int]:
-    """The lines of these functions of a source."""
+    """The lines of these functions and constants of a source."""
     found: dict[str, range] = {}
 
     def walk(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
+                found[f"{prefix}{child.targets[0].id}"] = range(
+                    child.lineno, (child.end_lineno or child.lineno) + 1
+                )
             if isinstance(child, ast.FunctionDef | ast.ClassDef):
                 name = f"{prefix}{child.name}"
                 first = min([child.lineno, *(each.lineno for each in child.decorator_list)])

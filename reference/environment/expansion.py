@@ -37,9 +37,9 @@ def _operation(text: str, dollar: int, contexts: tuple[Mapping[str, str], ...]) 
     following = text[dollar + 1]
     if following == OPERATOR:
         return OPERATOR, dollar + 2  # ENV-EXP-006
-    close = text.find(")", dollar + 2) if following == "(" else -1
-    if close < 0:
+    if following != "(" or ")" not in text[dollar:]:
         return OPERATOR + following, dollar + 2  # ENV-EXP-008
+    close = text.index(")", dollar)
     return look_up(text[dollar + 2 : close], contexts), close + 1
 
 

@@ -43,7 +43,7 @@ AFFINITIES = ("None", "ClientIP")
 TRAFFIC_POLICIES = ("Cluster", "Local")
 TRAFFIC_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 MOST_CLIENT_IP_SECONDS = 86400
-MOST_ANNOTATION_BYTES = 256 * 1024
+MOST_ANNOTATION_BYTES = 262144
 
 TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"

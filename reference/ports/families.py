@@ -157,7 +157,7 @@ def _decided(service: Service, families: tuple[str, ...], policy: str, state: Al
     default = families or state.families[:1]
     wants_two = policy != SINGLE_STACK and len(default) == 1
     if _is_headless_without_selector(service):  # ALLOC-037: whatever the cluster is
-        return (*default, other_family(default[0])) if wants_two else default
+        return (*default, *map(other_family, default)) if wants_two else default
     found = []
     if policy == REQUIRE_DUAL_STACK and len(state.families) < 2:
         found.append(Violation(_POLICY, "Invalid", "ALLOC-039"))
@@ -166,4 +166,4 @@ def _decided(service: Service, families: tuple[str, ...], policy: str, state: Al
             found.append(Violation(f"spec.ipFamilies[{index}]", "Invalid", "ALLOC-040"))
     if found:
         raise Refused.invalid(*found)
-    return (*default, other_family(default[0])) if wants_two and len(state.families) == 2 else default
+    return (*default, *map(other_family, default)) if wants_two and len(state.families) == 2 else default

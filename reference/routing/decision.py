@@ -59,9 +59,14 @@ def policy(match: Match, kind: ClientKind) -> tuple[bool, str]:
         return False, "ETP-003"
     if kind is ClientKind.EXTERNAL:
         return True, "ETP-005"
-    if match.destination is Destination.NODE_PORT:
-        return False, "ETP-011" if kind is ClientKind.POD else "ETP-012"
-    return False, "ETP-008"
+    return False, short_circuit_rule(match, kind)
+
+
+def short_circuit_rule(match: Match, kind: ClientKind) -> str:
+    """The row by which a client inside the cluster is not bound to its node."""
+    if match.destination is not Destination.NODE_PORT:
+        return "ETP-008"
+    return "ETP-011" if kind is ClientKind.POD else "ETP-012"
 
 
 def is_masqueraded(match: Match, kind: ClientKind, *, knows_pods: bool) -> tuple[bool, str]:

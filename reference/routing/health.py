@@ -20,7 +20,7 @@ def is_checked(service: Service) -> bool:
         is_proxied(service)
         and spec.type == "LoadBalancer"
         and spec.external_traffic_policy == "Local"
-        and spec.health_check_node_port != 0
+        and bool(spec.health_check_node_port)
     )
 
 
