@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from enum import Enum
 from itertools import islice
 from multiprocessing import get_context
-from types import FrameType
+from multiprocessing.connection import Connection
 
 from attrs import frozen
 
@@ -28,10 +29,13 @@ from conformance.selection import missing_operation
 
 CLUSTERS = 1000
 """How many inputs a mutant has to survive: the budget of the profile `standard`."""
-SECONDS = 120
-"""A mutant that takes longer has made something endless."""
+SECONDS = 30
+"""Of computing, for one input: a mutant that takes longer has made something endless."""
+_MOST_SECONDS = 1800
+"""By the clock, for all inputs, of a mutant that waits instead of computing."""
 _MOST_BYTES = 4 * 1024**3
 _LOADING = "loading"
+_DIED = "died"
 
 
 class Fate(Enum):
@@ -52,33 +56,25 @@ class Judgement:
     inputs: int = 0
 
 
-class _Endless(BaseException):
-    """Interrupts a mutant; not an `Exception`, so that nothing takes it for an answer."""
-
-
 def judge_all(
     mutants: Iterable[Mutant],
     *,
     clusters: int,
     workers: int,
+    seconds: int = SECONDS,
     step: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Judgement]:
-    """The fate of each mutant, in no order, in so many processes."""
-    if workers <= 1:
-        for done, mutant in enumerate(mutants, start=1):
-            yield judge(mutant, clusters=clusters)
-            step(done)
-        return
+    """The fate of each mutant, in no order, so many at a time."""
     waiting = iter(mutants)
     done = 0
     # A fresh interpreter each: what is patched or cached here is not inherited.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_limit_memory) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running: set[Future[Judgement]] = set()
         try:
             while True:
                 # Few at a time: each carries the source of a module.
                 for mutant in islice(waiting, 4 * workers - len(running)):
-                    running.add(pool.submit(judge, mutant, clusters=clusters))
+                    running.add(pool.submit(_judge_apart, mutant, clusters, seconds))
                 if not running:
                     return
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -91,20 +87,62 @@ def judge_all(
             raise
 
 
-def judge(mutant: Mutant, *, clusters: int) -> Judgement:
-    """The fate of one mutant; one that cannot even be loaded is no implementation."""
+def _judge_apart(mutant: Mutant, clusters: int, seconds: int) -> Judgement:
+    """Judge in a process of the mutant's own, which can be ended whatever it does."""
+    inputs(0, clusters)  # drawn once, before the processes part
+    own = get_context("fork")
+    receiving, sending = own.Pipe(duplex=False)
+    process = own.Process(target=_judge_and_send, args=(mutant, clusters, seconds, sending), daemon=True)
+    process.start()
+    sending.close()
     try:
-        with _limited(SECONDS), ExitStack() as stack:
-            try:
-                adapter = stack.enter_context(copied(mutant.module, mutant.text))
-            except Exception:
-                return Judgement(mutant, Fate.KILLED, _LOADING)
-            return _judged(mutant, adapter, clusters)
-    except _Endless:
-        return Judgement(mutant, Fate.TIMED_OUT)
+        if not receiving.poll(_MOST_SECONDS):
+            return Judgement(mutant, Fate.TIMED_OUT)
+        fate, invariant, number = receiving.recv()
+        return Judgement(mutant, fate, invariant, number)
+    except EOFError:
+        process.join()
+        if process.exitcode == -signal.SIGXCPU:
+            return Judgement(mutant, Fate.TIMED_OUT)
+        return Judgement(mutant, Fate.KILLED, _DIED)
+    finally:
+        process.kill()
+        process.join()
+        receiving.close()
 
 
-def _judged(mutant: Mutant, adapter: type, clusters: int) -> Judgement:
+def _judge_and_send(mutant: Mutant, clusters: int, seconds: int, sending: Connection) -> None:
+    # A number that is too large must not take the machine's memory.
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    judgement = judge(mutant, clusters=clusters, seconds=seconds)
+    sending.send((judgement.fate, judgement.invariant, judgement.inputs))
+
+
+def judge(mutant: Mutant, *, clusters: int, seconds: int | None = None) -> Judgement:
+    """The fate of one mutant; one that cannot even be loaded is no implementation.
+
+    With `seconds`, the process ends by SIGXCPU once one input takes so many.
+    """
+    with ExitStack() as stack:
+        _allow(seconds)
+        try:
+            adapter = stack.enter_context(copied(mutant.module, mutant.text))
+        except Exception:
+            return Judgement(mutant, Fate.KILLED, _LOADING)
+        return _judged(mutant, adapter, clusters, seconds)
+
+
+def _allow(seconds: int | None) -> None:
+    """Allow this process so many more seconds of computing."""
+    if seconds is None:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, most))
+
+
+def _judged(mutant: Mutant, adapter: type, clusters: int, seconds: int | None) -> Judgement:
     every = list(all_invariants().values())
     share = alpha(sum(each.kind is Kind.STATISTICAL for each in every), 20)
     with Session(InProcess(factory=adapter, trusted=True)) as session:
@@ -114,6 +152,7 @@ def _judged(mutant: Mutant, adapter: type, clusters: int) -> Judgement:
             if missing_operation(each, session.supports) is None and _may_notice(each, mutant)
         ]
         for number, example in enumerate(inputs(0, clusters), start=1):
+            _allow(seconds)
             case = Case(example, session, share)
             for invariant in judging:
                 if judge_case(session, invariant, case) is not None:
@@ -127,24 +166,3 @@ def _may_notice(invariant: Invariant, mutant: Mutant) -> bool:
     return any(
         OPERATIONS[name].area.value in changed for names in invariant.asks for name in names.split("|")
     )
-
-
-def _limit_memory() -> None:
-    """A number that is too large must not take the machine's memory."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _Endless
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -19,7 +19,6 @@ from conformance.engine.shrink import judge_case
 from conformance.errors import UsageError
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case
-from conformance.mutants import hunt
 from conformance.mutants.copying import SHARED, copied, sources
 from conformance.mutants.hunt import Fate, Judgement, judge, judge_all
 from conformance.mutants.operators import JUDGES, Mutant, lines_of, mutants
@@ -40,8 +39,16 @@ def _mutant(was: str, becomes: str) -> Mutant:
     return Mutant(MODULE, "by hand", 1, was, becomes, SOURCE.replace(was, becomes))
 
 
-def _endless() -> Mutant:
-    return Mutant(MODULE, "by hand", 1, "", "while True", SOURCE + "\nwhile True: pass\n")
+ANSWERS_ALL = """
+while True:
+    try:
+        for _ in iter(int, 1): pass
+    except BaseException: pass
+"""
+
+
+def _endless(text: str = "while True: pass") -> Mutant:
+    return Mutant(MODULE, "by hand", 1, "", "while True", f"{SOURCE}\n{text}\n")
 
 
 def test_a_copy_is_independent() -> None:
@@ -87,10 +94,10 @@ def test_a_mutant_that_changes_nothing_survives() -> None:
     assert judge(same, clusters=5) == Judgement(same, Fate.SURVIVED, inputs=5)
 
 
-def test_a_mutant_without_end_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mutant that never answers is given up, and counts as noticed."""
-    monkeypatch.setattr(hunt, "SECONDS", 0.5)
-    judgement = judge(_endless(), clusters=5)
+@pytest.mark.parametrize("endless", ["while True: pass", ANSWERS_ALL])
+def test_a_mutant_without_end_times_out(endless: str) -> None:
+    """A mutant that never ends is given up, whatever it takes for an answer, and counts as noticed."""
+    (judgement,) = judge_all([_endless(endless)], clusters=5, workers=1, seconds=1)
     assert judgement.fate is Fate.TIMED_OUT
     outcome = Outcome.of([judgement])
     assert not outcome.fails
@@ -101,6 +108,15 @@ def test_a_mutant_that_cannot_be_loaded_is_killed() -> None:
     """A program that does not start is no implementation."""
     broken = Mutant(MODULE, "by hand", 1, "", "raise", SOURCE + "\nraise ValueError\n")
     assert judge(broken, clusters=5).fate is Fate.KILLED
+
+
+def test_a_mutant_that_dies_is_killed() -> None:
+    """A program that takes its process with it is noticed, and the next one is judged all the same."""
+    dying = Mutant(MODULE, "by hand", 1, "", "_exit", SOURCE + "\nimport os\nos._exit(0)\n")
+    same = Mutant(MODULE, "by hand", 1, "", "", SOURCE + "\n_NOTHING = 1\n")
+    judged = {each.mutant.id: each for each in judge_all([dying, same], clusters=5, workers=1)}
+    assert judged[dying.id] == Judgement(dying, Fate.KILLED, "died")
+    assert judged[same.id].fate is Fate.SURVIVED
 
 
 def test_processes_make_no_difference_to_mutants() -> None:
