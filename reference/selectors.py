@@ -81,7 +81,8 @@ class Requirement:
             return value is not None
         if self.operator is Operator.DOES_NOT_EXIST:
             return value is None
-        number, bound = _int64(value or ""), _int64(self.values[0])
+        (text,) = self.values
+        number, bound = _int64(value or ""), _int64(text)
         if number is None or bound is None:
             return False
         return number > bound if self.operator is Operator.GREATER_THAN else number < bound
@@ -159,7 +160,7 @@ def requirement(key: str, operator: Operator, values: Sequence[str]) -> Requirem
     elif operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
         if values:
             raise SelectorSyntaxError(f"{operator.value} takes no values", rule="SEL-020")
-    elif len(values) != 1 or _int64(values[0]) is None:
+    elif len(values) != 1 or None in map(_int64, values):
         raise SelectorSyntaxError(f"{operator.value} needs one integer of 64 bits", rule="SEL-022")
     for value in values:
         if not is_label_value(value):
@@ -218,12 +219,12 @@ class _Kind(Enum):
 @frozen
 class _Token:
     kind: _Kind
-    text: str = ""
+    text: str
 
 
 _BLANKS = " \t\r\n"
 _TOKEN = re.compile(r"(?P<symbol>==|!=|[=!(),<>])|(?P<word>[^ \t\r\n=!(),<>]+)")
-_END = _Token(_Kind.END)
+_END = _Token(_Kind.END, "the end")
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -304,7 +305,7 @@ class _Parser:
         # `in` and `notin` are keywords in this place only (SEL-029).
         if token.kind is _Kind.WORD and token.text in _SET:
             return requirement(key, _SET[token.text], self._values())
-        if token.kind is _Kind.SYMBOL and token.text in _BINARY:
+        if token.text in _BINARY:  # no word is spelt like one
             return requirement(key, _BINARY[token.text], (self._value(),))
         raise _unexpected(token, "an operator")
 
@@ -325,16 +326,16 @@ class _Parser:
 
     def _values(self) -> tuple[str, ...]:
         """`(a,b)`; an empty place is the empty value (SEL-025, SEL-027)."""
-        opening = self._take()
-        if opening.kind is not _Kind.SYMBOL or opening.text != "(":
-            raise _unexpected(opening, "'('")
+        if not self._sees("("):
+            raise _unexpected(self._next, "'('")
+        self._take()
         values = [self._member()]
         while self._sees(","):
             self._take()
             values.append(self._member())
-        closing = self._take()
-        if closing.kind is not _Kind.SYMBOL or closing.text != ")":
-            raise _unexpected(closing, "',' or ')'")
+        if not self._sees(")"):
+            raise _unexpected(self._next, "',' or ')'")
+        self._take()
         return tuple(values)
 
     def _member(self) -> str:
@@ -342,5 +343,4 @@ class _Parser:
 
 
 def _unexpected(token: _Token, wanted: str, *, rule: str = "SEL-030") -> SelectorSyntaxError:
-    found = "the end" if token is _END else repr(token.text)
-    return SelectorSyntaxError(f"found {found}, expected {wanted}", rule=rule)
+    return SelectorSyntaxError(f"found {token.text!r}, expected {wanted}", rule=rule)

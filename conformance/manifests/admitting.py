@@ -12,7 +12,7 @@ from conformance.errors import UsageError
 from conformance.manifests.items import Item
 from reference.objects import ClusterSettings, ObjectMeta, Service, ServicePort, ServiceSpec
 from reference.ports.addresses import format_ip, parse_ip
-from reference.ports.admission import create_violations, needs_relaxed_name
+from reference.ports.admission import create_violations
 from reference.ports.allocation import allocate_create
 from reference.ports.defaulting import with_defaults, with_ip_modes
 from reference.ports.pools import Allocations, Allowed, cluster_ip_pools
@@ -87,8 +87,7 @@ def _create(service: Service, state: Allocations, choose: _Chooser) -> tuple[Ser
 
 def _violations(service: Service) -> list[Violation]:
     """Digits may begin a name where the server is new enough (VAL-002)."""
-    relaxed = needs_relaxed_name(service)
-    return [found for found in create_violations(service) if not (relaxed and found.rule == "VAL-001")]
+    return list(create_violations(service, relaxed_names=True))
 
 
 def _error(refused: Refused, item: Item | None) -> UsageError:

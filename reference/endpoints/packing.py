@@ -83,16 +83,22 @@ def slices_of(service: Service, view: View) -> tuple[EndpointSlice, ...]:
     for family in address_families(service):
         groups = _by_ports(service, selected, family, view.zones)
         for ports, endpoints in groups.items() if groups else [((), [])]:
-            for start in range(0, len(endpoints) or 1, MAX_ENDPOINTS_PER_SLICE):  # SLICE-005
+            for packed in _chunks(endpoints) or [()]:
                 slices.append(
                     EndpointSlice(
-                        metadata=_metadata(service, len(slices) + 1),
+                        metadata=_metadata(service, len(slices)),
                         address_type=family,
-                        endpoints=tuple(endpoints[start : start + MAX_ENDPOINTS_PER_SLICE]),
+                        endpoints=packed,
                         ports=ports,
                     )
                 )
     return tuple(slices)
+
+
+def _chunks(endpoints: list[Endpoint]) -> list[tuple[Endpoint, ...]]:
+    """As many endpoints in each slice as it may have (SLICE-005)."""
+    most = MAX_ENDPOINTS_PER_SLICE
+    return [tuple(endpoints[start : start + most]) for start in range(0, len(endpoints), most)]
 
 
 def _by_ports(

@@ -27,13 +27,13 @@ def from_config_maps(container: Container, config_maps: ConfigMaps) -> dict[str,
     ENV-028, ENV-029, ENV-030, ENV-EXP-013.
     """
     variables: dict[str, str] = {}
-    for source in container.env_from:
-        reference = source.config_map_ref
-        if reference is None:
-            continue
+    references = [
+        (source.prefix, source.config_map_ref) for source in container.env_from if source.config_map_ref
+    ]
+    for prefix, reference in references:
         found = config_maps.get(reference.name)
         if found is not None:
-            variables.update((source.prefix + key, value) for key, value in found.data.items())
+            variables.update((prefix + key, value) for key, value in found.data.items())
         elif not reference.optional:
             raise Unavailable(f"configmap {reference.name!r} not found")
     return variables

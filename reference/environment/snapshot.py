@@ -52,9 +52,8 @@ def included(services: Iterable[Linked], namespace: str, *, links: bool) -> tupl
     """
     chosen: dict[str, Linked] = {}
     for service in services:
-        if not concerns(service, namespace, links=links):
-            continue
-        if service.name in chosen and service.namespace != namespace:
-            continue
-        chosen[service.name] = service
+        if concerns(service, namespace, links=links) and (
+            service.namespace == namespace or service.name not in chosen
+        ):
+            chosen[service.name] = service
     return tuple(chosen.values())

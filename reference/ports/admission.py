@@ -62,12 +62,19 @@ def validate_create(service: Service) -> tuple[Cause, ...]:
     The name rule is the strict one, a DNS-1035 label (VAL-001); see
     `needs_relaxed_name` for names that only newer servers take (VAL-002).
     """
-    return causes(create_violations(service))
+    return causes(create_violations(service, relaxed_names=False))
 
 
-def create_violations(service: Service) -> tuple[Violation, ...]:
-    """The rules that a new Service breaks, in the order of the API server."""
-    return (*name_violations(service), *metadata_violations(service), *spec_violations(service, old=None))
+def create_violations(service: Service, *, relaxed_names: bool) -> tuple[Violation, ...]:
+    """The rules that a new Service breaks, in the order of the API server.
+
+    Newer servers take every DNS-1123 label for a name: `relaxed_names` (VAL-002).
+    """
+    return (
+        *name_violations(service, relaxed=relaxed_names),
+        *metadata_violations(service),
+        *spec_violations(service, old=None),
+    )
 
 
 def needs_relaxed_name(service: Service) -> bool:
@@ -75,16 +82,16 @@ def needs_relaxed_name(service: Service) -> bool:
     return not _is_service_name(service.metadata.name) and _is_label(service.metadata.name)
 
 
-def name_violations(service: Service) -> Iterator[Violation]:
-    """The name, and the prefix of a generated one (VAL-001, VAL-004)."""
+def name_violations(service: Service, *, relaxed: bool) -> Iterator[Violation]:
+    """The name, and the prefix of a generated one (VAL-001, VAL-002, VAL-004)."""
     name, prefix = service.metadata.name, service.metadata.generate_name
     # A generated name ends in characters of the server's choice, so the prefix may end in "-".
     ends = len(prefix) > 1 and prefix.endswith("-")
-    if prefix and not _is_service_name(prefix[:-1] + "a" if ends else prefix):
+    if prefix and not _is_service_name(prefix[:-2] + "a" if ends else prefix):
         yield Violation("metadata.generateName", "Invalid", "VAL-004")
     if not name and not prefix:
         yield Violation("metadata.name", "Required", "VAL-004")
-    elif name and not _is_service_name(name):
+    elif name and not (_is_label if relaxed else _is_service_name)(name):
         yield Violation("metadata.name", "Invalid", "VAL-001")
 
 

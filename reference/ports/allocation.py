@@ -119,7 +119,7 @@ def allocates_node_ports(service: Service) -> bool:
 def _new_cluster_ips(service: Service, state: Allocations, choose: Choose) -> tuple[Service, Allocations]:
     """One IP for each family; explicit ones are taken as they are (ALLOC-025, ALLOC-029)."""
     spec = service.spec
-    if spec.type == EXTERNAL_NAME or spec.cluster_ips[:1] == (CLUSTER_IP_NONE,):
+    if spec.type == EXTERNAL_NAME or CLUSTER_IP_NONE in spec.cluster_ips:
         return service, state
     ips: list[str] = []
     for index, family in enumerate(spec.ip_families):

@@ -132,7 +132,7 @@ def _reduced(old: Service, service: Service, policy: str) -> tuple[Service, list
         ips = ips[:1] if ips == before.cluster_ips else ips
         families = families[:1] if families == before.ip_families else families
         return with_spec(service, cluster_ips=ips, ip_families=families), []
-    fewer = 0 < len(after.cluster_ips) < len(before.cluster_ips)
+    fewer = len(after.cluster_ips) < len(before.cluster_ips)
     fewer = fewer or 0 < len(after.ip_families) < len(before.ip_families)
     return service, [Violation(_POLICY, "Invalid", "VAL-048")] if fewer else []
 

@@ -20,13 +20,16 @@ from reference.ports.addresses import IPV4, Address, Prefix, parse_cidr
 
 def node_port_static_band(size: int) -> int:
     """How many node ports at the start of a range are kept for explicit choice (ALLOC-007)."""
-    return 0 if size <= 16 else min(max(16, size // 32), 128)
+    return _static_band(size, share=32, most=128)
 
 
 def cluster_ip_static_band(host_bits: int) -> int:
     """How many addresses, from the first usable one, are kept for explicit choice (ALLOC-027)."""
-    size = 1 << host_bits
-    return 0 if size <= 16 else min(max(16, size // 16), 256)
+    return _static_band(1 << host_bits, share=16, most=256)
+
+
+def _static_band(size: int, *, share: int, most: int) -> int:
+    return 0 if size <= 16 else min(max(16, size // share), most)
 
 
 def usable_addresses(prefix: Prefix) -> range:

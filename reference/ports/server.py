@@ -8,6 +8,8 @@ to one request, given what an implementation chose where the choice is free, and
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from attrs import evolve, field, frozen
 
 from reference.frozenmap import FrozenMap
@@ -75,9 +77,9 @@ class Rejected:
     """The request is refused.
 
     `code` and `given` are how a Kubernetes API server says it.  What it is refused
-    for is kept beside: allocation that `refused`, `violations` of rules, a name
-    that `exists` or one that `is_missing`, and the `other` reason where numbers that
-    are free to choose decide.  From these follows what may be answered instead.
+    for is kept beside: the state, the request, allocation that `refused`,
+    `violations` of rules, and the `other` reason where what is free to choose
+    decides.  From these follows what may be answered instead.
     """
 
     code: int
@@ -85,9 +87,32 @@ class Rejected:
     service: Service | None = None
     refused: Refused | None = None
     violations: tuple[Violation, ...] = ()
-    exists: bool = False
-    is_missing: bool = False
+    request: ApiRequest
+    server: Server = field(eq=False, repr=False)
     other: Rejected | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the name of a new Service is taken."""
+        return self.request.verb is Verb.CREATE and _key(self.request.service) in self.server.services
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no Service that could be updated or deleted."""
+        return self.request.verb is not Verb.CREATE and _key(self.request.service) not in self.server.services
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the pools only lack what this very update gives up.
+
+        The API server releases last and refuses (ALLOC-003); that another order
+        would succeed is no fault.
+        """
+        old = self.server.services.get(_key(self.request.service))
+        if self.refused is None or old is None or self.request.verb is not Verb.UPDATE:
+            return False
+        released = evolve(self.server, allocations=release(old, self.server.allocations))
+        return released.decide(self.request, lowest, []).accepted is not None
 
     @property
     def codes(self) -> frozenset[int]:
@@ -110,8 +135,7 @@ class Rejected:
             return ()
         later = _causes(self.violations)
         if self.refused is None:
-            relaxed = (v for v in self.violations if not _is_relaxed_name(v, self.service))
-            causes = _sets(later, _causes(tuple(relaxed)))
+            causes = _sets(later)
         else:
             first = _causes(self.refused.violations)
             causes = _sets(first, first | later, later) if first else _sets(later)
@@ -140,14 +164,15 @@ class Rejected:
 
 @frozen
 class Expectation:
-    """What may be answered: granted, refused, or either where both are set.
-
-    `is_open` says that the API leaves open what happens.
-    """
+    """What may be answered: granted, refused, or either where both are set."""
 
     accepted: Accepted | None = None
     rejected: Rejected | None = None
-    is_open: bool = False
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether the API leaves open what happens."""
+        return self.rejected is not None and self.rejected.is_open
 
     def allows(self, *, granted: bool) -> bool:
         """Whether the request may be granted, or refused."""
@@ -206,92 +231,121 @@ class Server:
 
         Where numbers are free to choose those of `response` are followed.  A
         refusal does not show what was chosen: where a free choice may take a number
-        that the same request asks for later on, both answers are allowed.
+        that the same request asks for later on, both answers are allowed.  So they
+        are for a name that only newer servers take (VAL-002).
         """
+        strict = self._expected(request, response, relaxed_names=False)
+        if not needs_relaxed_name(request.service):
+            return strict
+        relaxed = self._expected(request, response, relaxed_names=True)
+        return Expectation(relaxed.accepted, _either(strict.rejected, relaxed.rejected))
+
+    def _expected(
+        self, request: ApiRequest, response: ApiResponse | None, *, relaxed_names: bool
+    ) -> Expectation:
         choices: list[Choice] = []
-        expectation = self.decide(request, chooser(response), choices)
+        expectation = self.decide(request, chooser(response), choices, relaxed_names=relaxed_names)
         if not choices or (expectation.accepted and response and is_granted(response)):
             return expectation
         asked_for = _numbers_asked_for(request.service)
         if not any(choice.allowed.is_free(number) for choice in choices for number in asked_for):
             return expectation
-        good = self.decide(request, _avoiding(asked_for), [])
-        bad = self.decide(request, _preferring(asked_for), [])
-        return Expectation(
-            expectation.accepted or good.accepted,
-            _either(expectation.rejected, bad.rejected),
-            expectation.is_open,
-        )
+        good = self.decide(request, _avoiding(asked_for), [], relaxed_names=relaxed_names)
+        bad = self.decide(request, _preferring(asked_for), [], relaxed_names=relaxed_names)
+        return Expectation(expectation.accepted or good.accepted, _either(expectation.rejected, bad.rejected))
 
     def accept(self, request: ApiRequest, response: ApiResponse) -> Server:
         """The state after `response`: a refused request changes nothing (ALLOC-001)."""
         accepted = self.expected(request, response).accepted if is_granted(response) else None
         return self if accepted is None else accepted.server
 
-    def decide(self, request: ApiRequest, choose: Choose, choices: list[Choice]) -> Expectation:
-        """What may be answered when numbers are chosen by `choose`; `choices` takes them down."""
+    def decide(
+        self, request: ApiRequest, choose: Choose, choices: list[Choice], *, relaxed_names: bool = False
+    ) -> Expectation:
+        """What may be answered when numbers are chosen by `choose`; `choices` takes them down.
+
+        With `relaxed_names` as by a server that takes DNS-1123 labels (VAL-002).
+        """
         if request.verb is Verb.DELETE:
             return self._delete(request)
         choose = _recording(choose, choices)
         if request.verb is Verb.CREATE:
-            return self._create(request.service, choose, choices)
+            return self._create(request, choose, choices, relaxed_names=relaxed_names)
         if _key(request.service) in self.services:
-            return self._update(request.service, choose, choices)
+            return self._update(request, choose, choices)
         # An update of what is not there either fails or, as PUT does, creates it.
-        created = self._create(request.service, choose, choices)
-        return evolve(created, rejected=_or_not_found(created.rejected))
+        created = self._create(request, choose, choices, relaxed_names=relaxed_names)
+        return Expectation(created.accepted, self._not_found(request, created.rejected))
 
     def _delete(self, request: ApiRequest) -> Expectation:
         key = _key(request.service)
         stored = self.services.get(key)
         if stored is None:
-            return Expectation(rejected=_or_not_found(None))
+            return Expectation(rejected=self._not_found(request, None))
         after = Server(self.settings, self.services.without(key), release(stored, self.allocations))
         return Expectation(Accepted(frozenset({OK, ACCEPTED}), None, server=after))
 
-    def _create(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
-        service = with_cluster_ip_list(with_defaults(_without_status(sent)))
-        exists = _key(service) in self.services
+    def _create(
+        self, request: ApiRequest, choose: Choose, choices: list[Choice], *, relaxed_names: bool
+    ) -> Expectation:
+        service = with_cluster_ip_list(with_defaults(_without_status(request.service)))
         try:
             stored, allocations = allocate_create(service, self.allocations, choose)
         except Refused as refused:
-            return Expectation(rejected=_refused(service, refused, create_violations(service), exists=exists))
-        violations = create_violations(stored)
-        rejected = _rejected(violations, stored, exists=exists) if violations or exists else None
-        if exists or any(not _is_relaxed_name(violation, stored) for violation in violations):
-            return Expectation(rejected=rejected)
-        return Expectation(self._stored(stored, allocations, CREATED, choices), rejected)
+            violations = create_violations(service, relaxed_names=relaxed_names)
+            return Expectation(rejected=self._refused(request, service, refused, violations))
+        violations = create_violations(stored, relaxed_names=relaxed_names)
+        if violations or _key(stored) in self.services:
+            return Expectation(rejected=self._rejected(request, stored, violations))
+        return Expectation(self._stored(stored, allocations, CREATED, choices))
 
-    def _update(self, sent: Service, choose: Choose, choices: list[Choice]) -> Expectation:
-        old = self.services[_key(sent)]
-        new = with_kept_values(old, with_defaults(_without_status(sent)))
+    def _update(self, request: ApiRequest, choose: Choose, choices: list[Choice]) -> Expectation:
+        old = self.services[_key(request.service)]
+        new = with_kept_values(old, with_defaults(_without_status(request.service)))
         try:
             new = with_families(new, self.allocations, old=old)
         except Refused as refused:
-            return Expectation(rejected=_refused(new, refused, (), exists=False))
+            return Expectation(rejected=self._refused(request, new, refused, ()))
         try:
             allocated, allocations = allocate_update(old, new, self.allocations, choose)
         except Refused as refused:
             violations = update_violations(old, without_type_dependent_fields(old, new))
-            rejected = _refused(new, refused, violations, exists=False)
-            fits = not violations and self._would_fit_once_released(old, new)
-            return Expectation(rejected=rejected, is_open=fits)
+            return Expectation(rejected=self._refused(request, new, refused, violations))
         stored = without_type_dependent_fields(old, allocated)
         if violations := update_violations(old, stored):
-            return Expectation(rejected=_rejected(violations, stored, exists=False))
+            return Expectation(rejected=self._rejected(request, stored, violations))
         return Expectation(self._stored(stored, allocations, OK, choices))
 
-    def _would_fit_once_released(self, old: Service, new: Service) -> bool:
-        """Whether the pools only lack what this very update gives up.
+    def _rejected(self, request: ApiRequest, service: Service, violations: tuple[Violation, ...]) -> Rejected:
+        """Refused by validation, or because the name is taken."""
+        return Rejected(
+            code=INVALID if violations else CONFLICT,
+            given=_causes(violations),
+            service=service,
+            violations=violations,
+            request=request,
+            server=self,
+        )
 
-        The API server releases last and refuses (ALLOC-003); that another order
-        would succeed is no fault.
-        """
-        try:
-            allocate_update(old, new, release(old, self.allocations), lowest)
-        except Refused:
-            return False
-        return True
+    def _refused(
+        self, request: ApiRequest, service: Service, refused: Refused, violations: tuple[Violation, ...]
+    ) -> Rejected:
+        """Refused by allocation, which a Kubernetes API server does before it validates (ALLOC-001)."""
+        return Rejected(
+            code=refused.code,
+            given=_causes(refused.violations),
+            service=service,
+            refused=refused,
+            violations=violations,
+            request=request,
+            server=self,
+        )
+
+    def _not_found(self, request: ApiRequest, rejected: Rejected | None) -> Rejected:
+        """Refused because there is no such Service, or as a creation would be."""
+        if rejected is None:
+            return Rejected(code=NOT_FOUND, request=request, server=self)
+        return evolve(rejected, code=NOT_FOUND, given=frozenset())
 
     def _stored(
         self, service: Service, allocations: Allocations, code: int, choices: list[Choice]
@@ -347,43 +401,6 @@ def _as_read(service: Service) -> Service:
     if service.spec.type != EXTERNAL_NAME:
         return service
     return with_spec(service, internal_traffic_policy=None)
-
-
-def _is_relaxed_name(violation: Violation, service: Service) -> bool:
-    """Whether only servers with the strict rule of names object (VAL-001, VAL-002)."""
-    return violation.rule == "VAL-001" and needs_relaxed_name(service)
-
-
-def _rejected(violations: tuple[Violation, ...], service: Service, *, exists: bool) -> Rejected:
-    """Refused by validation, or because the name is taken."""
-    return Rejected(
-        code=INVALID if violations else CONFLICT,
-        given=_causes(violations),
-        service=service,
-        violations=violations,
-        exists=exists,
-    )
-
-
-def _refused(
-    service: Service, refused: Refused, violations: tuple[Violation, ...], *, exists: bool
-) -> Rejected:
-    """Refused by allocation, which a Kubernetes API server does before it validates (ALLOC-001)."""
-    return Rejected(
-        code=refused.code,
-        given=_causes(refused.violations),
-        service=service,
-        refused=refused,
-        violations=violations,
-        exists=exists,
-    )
-
-
-def _or_not_found(rejected: Rejected | None) -> Rejected:
-    """Refused because there is no such Service, or as a creation would be."""
-    if rejected is None:
-        return Rejected(code=NOT_FOUND, is_missing=True)
-    return evolve(rejected, code=NOT_FOUND, given=frozenset(), is_missing=True)
 
 
 def _sets(*causes: frozenset[Cause]) -> tuple[frozenset[Cause], ...]:

@@ -24,20 +24,15 @@ def _number(ip: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=4096)
-def _range(cidr: str) -> tuple[str, int, int, int]:
+def _range(cidr: str) -> tuple[str, int, int]:
     parsed = ip_network(cidr.strip(), strict=False)
-    return family_of(cidr), int(parsed.network_address), int(parsed.netmask), parsed.prefixlen
-
-
-def is_everything(cidr: str) -> bool:
-    """Whether the range's prefix has no length."""
-    return _range(cidr)[3] == 0
+    return family_of(cidr), int(parsed.network_address), int(parsed.netmask)
 
 
 @lru_cache(maxsize=65536)
 def inside(ip: str, cidr: str) -> bool:
     """Whether an address lies in a range of its family."""
-    family, start, mask, _ = _range(cidr)
+    family, start, mask = _range(cidr)
     own, value = _number(ip)
     return own == family and value & mask == start
 

@@ -51,9 +51,10 @@ def timeout(spec: ServiceSpec) -> int | None:
 def key_of(table: RoutingTable, connection: Connection) -> tuple[Key, int] | None:
     """The record's key and its life in seconds; None where there is no affinity."""
     flow = connection.flow
-    node, match = table.processing_node(flow), table.match(flow)
-    if node is None or match is None:
+    found = table.found(flow)
+    if found is None:
         return None
+    node, match = found
     life = timeout(match.service.spec)
     if life is None:
         return None

@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from reference.objects import Service
 from reference.questions import Backend, Client, ClientKind, Decision, Outcome
-from reference.routing.addresses import ProxyNode, family_of, inside, is_everything
+from reference.routing.addresses import ProxyNode, family_of, inside
 from reference.routing.candidates import Chosen, EndpointSets
 from reference.routing.frontends import Destination, Match, is_intercepted
 
 
 def ranges_for(service: Service, ip: str) -> list[str]:
-    """The source ranges that filter packets from `ip`: those of its family (LB-007, LB-008, DUAL-005).
-
-    None where the family has no range, or one without length.
-    """
+    """The source ranges that filter packets from `ip`: those of its family (LB-007, LB-008, DUAL-005)."""
     family = family_of(ip)
-    ranges = [cidr for cidr in service.spec.load_balancer_source_ranges if family_of(cidr) == family]
-    return [] if any(map(is_everything, ranges)) else ranges
+    return [cidr for cidr in service.spec.load_balancer_source_ranges if family_of(cidr) == family]
 
 
 def is_admitted(service: Service, node: ProxyNode, ip: str) -> bool:

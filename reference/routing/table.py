@@ -159,6 +159,12 @@ class RoutingTable:
             found = self._node_ports.get((family_of(flow.ip), flow.port, flow.protocol))
         return found
 
+    def found(self, flow: Flow) -> tuple[ProxyNode, Match] | None:
+        """The node that decides and the service port, if the flow is for one."""
+        match = self.match(flow)
+        node = self.processing_node(flow) if match else None
+        return None if node is None or match is None else (node, match)
+
     def kind_at(self, node: ProxyNode, flow: Flow) -> ClientKind:
         """How the proxy on `node` takes the flow's client."""
         key = (node.name, flow.client.ip)
@@ -175,11 +181,8 @@ class RoutingTable:
         return found
 
     def _decide(self, flow: Flow) -> Decision:
-        match = self.match(flow)
-        node = None if match is None else self.processing_node(flow)
-        if node is None or match is None:
-            return NOT_A_SERVICE
-        return self.decide_at(node, match, flow)
+        found = self.found(flow)
+        return NOT_A_SERVICE if found is None else self.decide_at(*found, flow)
 
     def decide_at(self, node: ProxyNode, match: Match, flow: Flow) -> Decision:
         """What happens on `node` to a flow that is for the service port of `match` (steps 6 to 12)."""

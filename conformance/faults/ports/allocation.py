@@ -15,7 +15,7 @@ from reference.ports.changes import with_spec
 from reference.ports.defaulting import LOAD_BALANCER, NODE_PORT_TYPES, needs_health_check
 from reference.ports.pools import Allocations, Allowed, Pool
 from reference.ports.rejections import Refused, Violation
-from reference.questions import ApiSession
+from reference.questions import ApiRequest, ApiSession
 
 _take_node_port = allocation._take_node_port
 _new_node_ports = allocation._new_node_ports
@@ -404,24 +404,30 @@ def updates_release_nothing(old: Service, new: Service, state: Allocations, choo
 
 @replaces(server.Server, "_create", "ALLOC-001", "ALLOC-002")
 def refused_creation_keeps_its_numbers(
-    self: server.Server, sent: Service, choose: Choose, choices: list[server.Choice]
+    self: server.Server,
+    request: ApiRequest,
+    choose: Choose,
+    choices: list[server.Choice],
+    *,
+    relaxed_names: bool,
 ) -> server.Expectation:
     """A refused creation keeps the numbers that it had been given."""
-    expectation = _create(self, sent, choose, choices)
+    expectation = _create(self, request, choose, choices, relaxed_names=relaxed_names)
     if expectation.accepted is None:
         # The state is frozen for everybody but a fault.
-        object.__setattr__(self, "allocations", _claimed(sent, self.allocations))
+        object.__setattr__(self, "allocations", _claimed(request.service, self.allocations))
     return expectation
 
 
 @replaces(server.Server, "_update", "ALLOC-003")
 def refused_update_gives_up_its_numbers(
-    self: server.Server, sent: Service, choose: Choose, choices: list[server.Choice]
+    self: server.Server, request: ApiRequest, choose: Choose, choices: list[server.Choice]
 ) -> server.Expectation:
     """A refused update releases what the Service holds."""
-    expectation = _update(self, sent, choose, choices)
+    expectation = _update(self, request, choose, choices)
     if expectation.accepted is None:
-        old = self.services[sent.metadata.namespace, sent.metadata.name]
+        metadata = request.service.metadata
+        old = self.services[metadata.namespace, metadata.name]
         object.__setattr__(self, "allocations", _release(old, self.allocations))
     return expectation
 

@@ -13,10 +13,10 @@ from reference.objects import Cluster, Service
 from reference.ports import server
 from reference.ports.changes import with_spec
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, INVALID, Refused, Violation
-from reference.questions import ApiResponse, ApiSession, Cause, Verb
+from reference.questions import ApiRequest, ApiResponse, ApiSession, Cause, Verb
 
 decide_delete = server.Server._delete
-rejected_by_allocation = server._refused
+rejected_by_allocation = server.Server._refused
 
 
 def _with_code(responses: Responses, code: int, other: int) -> Responses:
@@ -106,10 +106,14 @@ def stored_service_not_reported(_: Cluster, __: ApiSession, responses: Responses
     return tuple(evolve(response, service=None) for response in responses)
 
 
-@replaces(server, "_refused", "ALLOC-001")
+@replaces(server.Server, "_refused", "ALLOC-001")
 def validation_beside_allocation(
-    service: Service, refused: Refused, violations: tuple[Violation, ...], *, exists: bool
+    self: server.Server,
+    request: ApiRequest,
+    service: Service,
+    refused: Refused,
+    violations: tuple[Violation, ...],
 ) -> server.Rejected:
     """A failed allocation is reported together with everything else that is wrong."""
-    rejected = rejected_by_allocation(service, refused, violations, exists=exists)
+    rejected = rejected_by_allocation(self, request, service, refused, violations)
     return evolve(rejected, given=rejected.given | {violation.cause for violation in violations})

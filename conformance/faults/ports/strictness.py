@@ -29,10 +29,10 @@ def refuses(*breaks: str) -> Callable[[Objection], Objection]:
                     sent[service.metadata.namespace, service.metadata.name] = service
                     return with_defaults(service)
 
-                def checking(service: Service) -> tuple[Violation, ...]:
+                def checking(service: Service, *, relaxed_names: bool) -> tuple[Violation, ...]:
                     own = sent[service.metadata.namespace, service.metadata.name]
                     more = tuple(Violation(field, "Invalid", "") for field in objection(own))
-                    return (*_create_violations(service), *more)
+                    return (*_create_violations(service, relaxed_names=relaxed_names), *more)
 
                 with (
                     replaced(server, "with_defaults", noting),
