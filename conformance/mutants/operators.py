@@ -82,7 +82,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "Allowed.without",
         "Allowed.__str__",
     ),
-    "reference.ports.rejections": ("causes",),
+    "reference.ports.rejections": ("causes", "Refused.rules"),
     "reference.ports.server": (
         "ACCEPTED",
         "Rejected.exists",
@@ -245,7 +245,7 @@ class _Meaningless(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> Any:
-        if node.arg in ("maxsize", "eq", "repr", "strict"):
+        if node.arg in ("maxsize", "eq", "repr", "strict", "kw_only"):
             return ast.keyword(node.arg, ast.Constant(None))
         return self.generic_visit(node)
 

@@ -42,7 +42,12 @@ class Refused(Exception):
         super().__init__(code)
         self.code = code
         self.violations = tuple(violations)
-        self.rules = rules or tuple(dict.fromkeys(violation.rule for violation in self.violations))
+        self._rules = rules
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The requirements by which it failed."""
+        return self._rules or tuple(dict.fromkeys(violation.rule for violation in self.violations))
 
     @classmethod
     def invalid(cls, *violations: Violation) -> Refused:

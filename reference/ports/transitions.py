@@ -62,8 +62,7 @@ def _kept_cluster_ips(old: Service, new: Service) -> tuple[str, tuple[str, ...]]
     if not ips and ip == before.cluster_ip:
         ips = before.cluster_ips
     if ip != before.cluster_ip and ips == before.cluster_ips:
-        cleared = bool(before.cluster_ip) and not ip
-        ips = () if cleared or not ip else (ip,)
+        ips = (ip,) if ip else ()
     return ip, ips
 
 

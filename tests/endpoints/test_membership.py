@@ -43,7 +43,7 @@ def test_frontend() -> None:
     """A Service over `app=frontend` with three such pods has one slice with the three of them."""
     state = cluster(
         service(labels={"team": "a"}),
-        pod("frontend-0", "10.244.0.2"),
+        pod("frontend-1", "10.244.0.2"),
         pod("frontend-2", "10.244.1.3", node_name="node-b"),
         pod("frontend-3", "10.244.0.4", ready="False"),
         pod("db-1", "10.244.0.5", labels={"app": "db"}),
@@ -71,7 +71,7 @@ def test_frontend() -> None:
         EndpointConditions(ready=True, serving=True, terminating=False),
         node_name="node-a",
         zone="zone-a",
-        target_ref=ObjectReference("Pod", "default", "frontend-0", "uid-frontend-1"),
+        target_ref=ObjectReference("Pod", "default", "frontend-1", "uid-frontend-1"),
     )
     assert (second.node_name, second.zone) == ("node-b", None)
     assert third.conditions == EndpointConditions(ready=False, serving=False, terminating=False)

@@ -69,6 +69,11 @@ BODIES: tuple[Fields, ...] = (
     _ips(_IPV4, "web", ip_family_policy=PREFER_DUAL_STACK),
     {"cluster_ip": _IPV4, "cluster_ips": (_IPV6, _IPV4), "ip_family_policy": PREFER_DUAL_STACK},
     {"cluster_ips": (_IPV4, _IPV6), "ip_family_policy": PREFER_DUAL_STACK},
+    # The ends of the ranges (ALLOC-026).
+    *(
+        _ips(ip, ip_family_policy=SINGLE_STACK)
+        for ip in (*("10.96.0.0", "10.96.0.31"), *("fd00:10:96::", "fd00:10:96::1f", "fd00:10:96::20"))
+    ),
     {"type": EXTERNAL_NAME, "external_name": "db.example.com", "ports": ()},
 )
 """What a new Service says of its addresses."""

@@ -15,6 +15,7 @@ from conformance.strategies.ports.numbers import Numbers
 from conformance.strategies.ports.objects import DNS, HTTP, HTTPS, at, client_ip
 from reference.frozenmap import FrozenMap
 from reference.objects import CLUSTER_IP_NONE, Service, ServicePort, ServiceSpec
+from reference.ports.admission import SOURCE_RANGES
 
 Edit = Callable[[Service, Numbers], Service]
 
@@ -25,6 +26,10 @@ def _spec(**changes: Any) -> Edit:
 
 def _with(old: Service, **changes: Any) -> Service:
     return Service(old.metadata, evolve(old.spec, **changes), old.status)
+
+
+def _annotated(key: str, value: str) -> Edit:
+    return lambda old, _: evolve(old, metadata=evolve(old.metadata, annotations=FrozenMap({key: value})))
 
 
 def _ports(change: Callable[[tuple[ServicePort, ...], Numbers], tuple[ServicePort, ...]]) -> Edit:
@@ -124,6 +129,8 @@ EDITS: dict[str, Edit] = {
     "policies": _spec(internal_traffic_policy="Local", traffic_distribution="PreferClose"),
     "affinity that is unknown": _spec(session_affinity="Sticky"),
     "no ports": _spec(ports=()),
+    "source ranges in an annotation": _annotated(SOURCE_RANGES, "10.0.0.0/8"),
+    "source ranges in an annotation that are none": _annotated(SOURCE_RANGES, "10.0.0.0/8, web"),
 }
 
 OWN: dict[str, tuple[str, ...]] = {
