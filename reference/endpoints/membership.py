@@ -7,7 +7,6 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from reference.objects import (
-    CLUSTER_IP_NONE,
     EndpointConditions,
     ObjectReference,
     Pod,
@@ -34,14 +33,8 @@ def is_managed(service: Service) -> bool:
 
 
 def address_families(service: Service) -> tuple[str, ...]:
-    """The families of the Service, each with its own slices (EP-020, EP-021, EP-022)."""
-    spec = service.spec
-    known = tuple(dict.fromkeys(family for family in spec.ip_families if family in (IPV4, IPV6)))
-    if known:
-        return known
-    if spec.cluster_ip and spec.cluster_ip != CLUSTER_IP_NONE:
-        return (family_of(spec.cluster_ip) or IPV4,)
-    return (IPV4, IPV6)
+    """The families of the Service, each with its own slices (EP-020, EP-021)."""
+    return tuple(family for family in (IPV4, IPV6) if family in service.spec.ip_families)
 
 
 def is_eligible(pod: Pod) -> bool:
@@ -84,11 +77,6 @@ def addresses(pod: Pod, family: str) -> tuple[str, ...]:
 def target_ref(namespace: str, name: str, uid: str) -> ObjectReference:
     """The reference to the pod (EP-016)."""
     return ObjectReference(kind="Pod", namespace=namespace, name=name, uid=uid)
-
-
-def family_of(ip: str) -> str | None:
-    """IPv4 or IPv6, or None if it is no address."""
-    return parse_ip(ip)[0]
 
 
 @lru_cache(maxsize=4096)

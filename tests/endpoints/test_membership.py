@@ -227,16 +227,6 @@ def test_families() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cluster_ip", "families"),
-    [("10.96.0.20", {"IPv4"}), ("fd00::20", {"IPv6"}), (CLUSTER_IP_NONE, {"IPv4", "IPv6"})],
-)
-def test_families_that_are_not_written_down(cluster_ip: str, families: set[str]) -> None:
-    """Without ipFamilies the cluster IP decides, and a headless Service has both (EP-022)."""
-    state = cluster(service(ip_families=(), cluster_ip=cluster_ip), pod("a", "10.244.0.2"))
-    assert {piece.address_type for piece in endpoint_slices(state, FRONTEND)} == families
-
-
-@pytest.mark.parametrize(
     "spec",
     [
         {"selector": None},

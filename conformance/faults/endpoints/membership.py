@@ -18,7 +18,7 @@ from conformance.faults.endpoints.changes import (
     without_empty,
 )
 from reference.endpoints import endpoint_slices, packing
-from reference.endpoints.membership import is_serving
+from reference.endpoints.membership import is_serving, parse_ip
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import Cluster, Endpoint, Labels, Pod, PodIP
 from reference.questions import NamespacedName
@@ -249,6 +249,17 @@ def address_of_the_node(cluster: Cluster) -> Cluster:
         )
 
     return each_pod(cluster, moved)
+
+
+@sees("EP-017")
+def addresses_are_not_parsed(cluster: Cluster) -> Cluster:
+    """A pod whose address is not written in its canonical form has none."""
+
+    def known(pod: Pod) -> Pod:
+        ips = tuple(entry for entry in pod.status.pod_ips if parse_ip(entry.ip)[1] == entry.ip)
+        return pod if ips == pod.status.pod_ips else evolve(pod, status=evolve(pod.status, pod_ips=ips))
+
+    return each_pod(cluster, known)
 
 
 @sees("EP-020")

@@ -227,6 +227,48 @@ def service_annotation(case: Case) -> None:
             )
 
 
+def _irregular(ip: str) -> str:
+    """The same address as older node agents may have written it."""
+    if "." not in ip:
+        return ip.upper()
+    first, *rest = ip.split(".")
+    # The last number has one digit with some and three with others; so has the first.
+    return f"::ffff:{ip}" if int(rest[-1]) % 2 else ".".join([first.zfill(3), *rest[:-1], rest[-1].zfill(3)])
+
+
+@invariant(
+    "endpoints.irregular-pod-addresses",
+    kind=Kind.METAMORPHIC,
+    requirements=("EP-017",),
+    asks=("endpoint_slices",),
+)
+def irregular_pod_addresses(case: Case) -> None:
+    """An address that a pod's status spells in an unusual way is published in its canonical form."""
+    pods = tuple(
+        evolve(
+            pod,
+            status=evolve(
+                pod.status,
+                pod_ip=_irregular(pod.status.pod_ip) if pod.status.pod_ip else "",
+                pod_ips=tuple(PodIP(_irregular(entry.ip)) for entry in pod.status.pod_ips),
+            ),
+        )
+        for pod in case.cluster.pods
+    )
+    change = "spelling the addresses of pods in an unusual way"
+    for item, got in judge_related(case, "EP-017", evolve(case.cluster, pods=pods), change=change):
+        spelt = {address for piece in got for endpoint in piece.endpoints for address in endpoint.addresses}
+        usual = {address for entry in item.found for address in entry.addresses}
+        if spelt != usual:
+            case.fail(
+                "EP-017",
+                question=f"{item.question} after {change}",
+                expected=f"addresses {', '.join(sorted(usual))}",
+                got=f"addresses {', '.join(sorted(spelt))}",
+                because=("EP-017",),
+            )
+
+
 @invariant(
     "endpoints.service-port-number",
     kind=Kind.METAMORPHIC,
