@@ -25,6 +25,7 @@ from conformance import fields as read_as
 from conformance.adapters.timeouts import Timeouts
 from conformance.areas import Area, Level
 from conformance.errors import unknown
+from conformance.features import OLDEST, Release, of_release
 from conformance.fields import Section
 from conformance.located import Located
 from conformance.profile_files import bundled, find, merged
@@ -52,12 +53,14 @@ class Claims:
 
     `areas` is None for whatever the adapter supports.  A requirement of a level
     that is not claimed, or an invariant that needs a feature which is not
-    claimed, is not judged.
+    claimed, is not judged.  `kubernetes` is a release: what it does by default is
+    claimed as well.
     """
 
     areas: tuple[Area, ...] | None
     levels: frozenset[Level]
     features: frozenset[str] = frozenset()
+    kubernetes: Release | None = None
 
 
 @frozen(kw_only=True)
@@ -221,11 +224,30 @@ def _check_minimum(profile: Profile, section: Section) -> None:
 def _claims(section: Section) -> Claims:
     section.only(*_names(Claims))
     none: tuple[str, ...] = ()
+    release = section.get("kubernetes", _release, default=None)
+    features = frozenset(section.get("features", _features, default=none))
     return Claims(
         areas=section.get("areas", _areas),
         levels=frozenset(section.get("levels", partial(read_as.members, kind="level", of=Level, least=1))),
-        features=frozenset(section.get("features", _features, default=none)),
+        features=features if release is None else features | of_release(release),
+        kubernetes=release,
     )
+
+
+def _release(value: Located) -> Release | None:
+    """A release as `"1.37"`; nothing for none."""
+    if value.value is None:
+        return None
+    found = re.fullmatch(r"v?1\.(\d{1,3})(\.\d+)?", str(value.value))
+    if isinstance(value.value, bool) or found is None:
+        raise value.error(f"{value.value!r} is no Kubernetes release", hint='write it as "1.37"')
+    if isinstance(value.value, float):
+        # 1.30 would be read as 1.3.
+        raise value.error("a release is a text", hint=f'write "{value.value}" in quotation marks')
+    release = (1, int(found[1]))
+    if release < OLDEST:
+        raise value.error(f"{value.value} is too old: {OLDEST[0]}.{OLDEST[1]} is the first that is known")
+    return release
 
 
 def _areas(value: Located) -> tuple[Area, ...] | None:

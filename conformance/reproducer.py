@@ -93,7 +93,7 @@ def _applicable_requests(example: Example) -> str:
         to_plain(request.service)
         for session in example.sessions
         for request in session.requests
-        if request.verb is not Verb.DELETE
+        if request.verb in (Verb.CREATE, Verb.UPDATE)
     ]
     return dump(services) if services else ""
 

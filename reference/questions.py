@@ -293,19 +293,28 @@ class Environment:
 
 
 class Verb(Enum):
-    """What is done to a Service."""
+    """What is done to a Service.
+
+    An update of the status goes to the subresource `status`: it takes the status
+    from the Service that is sent, and leaves the spec alone.
+    """
 
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    UPDATE_STATUS = "update-status"
 
 
 @frozen
 class ApiRequest:
-    """One request.  A deletion only looks at the name and the namespace."""
+    """One request.  A deletion only looks at the name and the namespace.
+
+    With `dry_run` it is tried only: answered, but not carried out.
+    """
 
     verb: Verb
     service: Service
+    dry_run: bool = False
 
 
 @frozen

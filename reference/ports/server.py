@@ -31,6 +31,7 @@ from reference.ports.defaulting import EXTERNAL_NAME, with_defaults
 from reference.ports.families import with_families
 from reference.ports.pools import Allocations, Allowed
 from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, INVALID, NOT_FOUND, Refused, Violation
+from reference.ports.status import status_violations, with_status
 from reference.ports.transitions import (
     update_violations,
     with_cluster_ip_list,
@@ -112,7 +113,7 @@ class Rejected:
         if self.refused is None or old is None or self.request.verb is not Verb.UPDATE:
             return False
         released = evolve(self.server, allocations=release(old, self.server.allocations))
-        return released.decide(self.request, lowest, []).accepted is not None
+        return released.decide(self.request, lowest, [], relaxed_names=True).accepted is not None
 
     @property
     def codes(self) -> frozenset[int]:
@@ -260,14 +261,18 @@ class Server:
         return self if accepted is None else accepted.server
 
     def decide(
-        self, request: ApiRequest, choose: Choose, choices: list[Choice], *, relaxed_names: bool = False
+        self, request: ApiRequest, choose: Choose, choices: list[Choice], *, relaxed_names: bool
     ) -> Expectation:
         """What may be answered when numbers are chosen by `choose`; `choices` takes them down.
 
         With `relaxed_names` as by a server that takes DNS-1123 labels (VAL-002).
         """
+        if request.dry_run:
+            return self._tried(request, choose, relaxed_names=relaxed_names)
         if request.verb is Verb.DELETE:
             return self._delete(request)
+        if request.verb is Verb.UPDATE_STATUS:
+            return self._update_status(request)
         choose = _recording(choose, choices)
         if request.verb is Verb.CREATE:
             return self._create(request, choose, choices, relaxed_names=relaxed_names)
@@ -277,6 +282,13 @@ class Server:
         created = self._create(request, choose, choices, relaxed_names=relaxed_names)
         return Expectation(created.accepted, self._not_found(request, created.rejected))
 
+    def _tried(self, request: ApiRequest, choose: Choose, *, relaxed_names: bool) -> Expectation:
+        """As the request that is meant, but nothing is stored or taken (ALLOC-005)."""
+        meant = self.decide(evolve(request, dry_run=False), choose, [], relaxed_names=relaxed_names)
+        if meant.accepted is None:
+            return meant
+        return Expectation(evolve(meant.accepted, server=self), meant.rejected)
+
     def _delete(self, request: ApiRequest) -> Expectation:
         key = _key(request.service)
         stored = self.services.get(key)
@@ -284,6 +296,15 @@ class Server:
             return Expectation(rejected=self._not_found(request, None))
         after = Server(self.settings, self.services.without(key), release(stored, self.allocations))
         return Expectation(Accepted(frozenset({OK, ACCEPTED}), None, server=after))
+
+    def _update_status(self, request: ApiRequest) -> Expectation:
+        old = self.services.get(_key(request.service))
+        if old is None:
+            return Expectation(rejected=self._not_found(request, None))
+        new = with_status(old, request.service)
+        if violations := status_violations(new):
+            return Expectation(rejected=self._rejected(request, new, violations))
+        return Expectation(self._stored(new, self.allocations, OK, []))
 
     def _create(
         self, request: ApiRequest, choose: Choose, choices: list[Choice], *, relaxed_names: bool
@@ -421,22 +442,26 @@ def names_a_node_port_twice(service: Service) -> bool:
     )
 
 
-def serve(session: ApiSession, *, choose: Choose = lowest) -> tuple[ApiResponse, ...]:
-    """The reference API server's answers to a session."""
+def serve(
+    session: ApiSession, *, choose: Choose = lowest, relaxed_names: bool = True
+) -> tuple[ApiResponse, ...]:
+    """The reference API server's answers to a session; a current one has `relaxed_names` (VAL-002)."""
     server = Server(session.settings)
     responses = []
     for request in session.requests:
-        response, server = answer(server, request, choose=choose)
+        response, server = answer(server, request, choose=choose, relaxed_names=relaxed_names)
         responses.append(response)
     return tuple(responses)
 
 
-def answer(server: Server, request: ApiRequest, *, choose: Choose = lowest) -> tuple[ApiResponse, Server]:
+def answer(
+    server: Server, request: ApiRequest, *, choose: Choose = lowest, relaxed_names: bool = True
+) -> tuple[ApiResponse, Server]:
     """The reference API server's answer to one request, and the state after it.
 
     Of two allowed answers it gives the stricter one: it refuses.
     """
-    expectation = server.decide(request, choose, [])
+    expectation = server.decide(request, choose, [], relaxed_names=relaxed_names)
     if expectation.rejected is not None:
         rejected = expectation.rejected
         return ApiResponse(rejected.code, causes=tuple(sorted(rejected.given))), server

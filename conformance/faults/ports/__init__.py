@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """API servers that are wrong in one way each."""
 
-from conformance.faults.ports import allocation, answers, defaulting, rules, strictness, updates
+from conformance.faults.ports import (
+    allocation,
+    answers,
+    defaulting,
+    rules,
+    status,
+    strictness,
+    updates,
+    versions,
+)
 
-__all__ = ["allocation", "answers", "defaulting", "rules", "strictness", "updates"]
+__all__ = ["allocation", "answers", "defaulting", "rules", "status", "strictness", "updates", "versions"]

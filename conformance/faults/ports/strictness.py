@@ -159,3 +159,24 @@ def load_balancer_ip_checked(service: Service) -> Iterator[str]:
     """A loadBalancerIP has to be an address."""
     if service.spec.load_balancer_ip.strip("0123456789."):
         yield "spec.loadBalancerIP"
+
+
+@refuses("VAL-021")
+def many_ports_refused(service: Service) -> Iterator[str]:
+    """A Service has at most a hundred ports."""
+    if len(service.spec.ports) > 100:
+        yield "spec.ports"
+
+
+@refuses("TYPE-008")
+def external_ips_of_headless_services_refused(service: Service) -> Iterator[str]:
+    """Only a Service with a cluster IP may have external IPs."""
+    if service.spec.external_ips and service.spec.cluster_ip == "None":
+        yield "spec.externalIPs"
+
+
+@refuses("TYPE-008")
+def external_ips_of_external_names_refused(service: Service) -> Iterator[str]:
+    """An ExternalName may not have external IPs."""
+    if service.spec.external_ips and service.spec.type == EXTERNAL_NAME:
+        yield "spec.externalIPs"

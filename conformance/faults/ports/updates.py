@@ -64,13 +64,13 @@ def cluster_ip_may_change(old: Service, new: Service) -> tuple[Violation, ...]:
     return tuple(each for each in update_violations(old, new) if each.rule != "VAL-046")
 
 
-@replaces(server, "update_violations", "TYPE-024")
+@replaces(server, "update_violations", "SEL-012")
 def selector_may_not_change(old: Service, new: Service) -> tuple[Violation, ...]:
     """A selector may not change, as that of a workload."""
     violations = update_violations(old, new)
     if old.spec.selector == new.spec.selector:
         return violations
-    return (*violations, Violation("spec.selector", "Invalid", "TYPE-024"))
+    return (*violations, Violation("spec.selector", "Invalid", "SEL-012"))
 
 
 @replaces(server, "update_violations", "TYPE-013")

@@ -3,6 +3,28 @@
 
 from __future__ import annotations
 
-from conformance.invariants.ports import admission, families, metamorphic, stated, stated_fields, stored
+from conformance.invariants.ports import (
+    admission,
+    dry_run,
+    families,
+    metamorphic,
+    sharing,
+    stated,
+    stated_fields,
+    status,
+    stored,
+    versions,
+)
 
-__all__ = ["admission", "families", "metamorphic", "stated", "stated_fields", "stored"]
+__all__ = [
+    "admission",
+    "dry_run",
+    "families",
+    "metamorphic",
+    "sharing",
+    "stated",
+    "stated_fields",
+    "status",
+    "stored",
+    "versions",
+]

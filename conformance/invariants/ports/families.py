@@ -7,18 +7,15 @@ get their turn; an API server without a second family is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from typing import Any
-from zlib import crc32
 
 from attrs import evolve
 
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.ports.timeline import Step, show_response, steps
-from conformance.invariants.ports.topics import show_causes
-from conformance.questions import spread, turn_of
+from conformance.invariants.ports.timeline import Step
+from conformance.invariants.ports.turns import judge_admission, steps_in_turn
 from reference.frozenmap import FrozenMap
 from reference.objects import CLUSTER_IP_NONE, ClusterSettings, ObjectMeta, Service, ServicePort, ServiceSpec
 from reference.ports.defaulting import EXTERNAL_NAME
@@ -173,24 +170,9 @@ def _sessions() -> tuple[ApiSession, ...]:
     return tuple(made)
 
 
-def _turn(case: Case) -> int:
-    """A number that differs from input to input."""
-    told = "|".join(
-        f"{request.verb.value} {request.service.metadata.name} {request.service.spec.type}"
-        for session in case.example.sessions
-        for request in session.requests
-    )
-    return turn_of(case.cluster) + crc32(told.encode())
-
-
-def _steps(case: Case) -> Iterator[Step]:
+def _steps(case: Case) -> tuple[Step, ...]:
     """What is answered in the sessions that have their turn."""
-
-    def related() -> Case:
-        chosen = spread(_sessions(), most=MOST_SESSIONS, turn=_turn(case))
-        return case.variant(evolve(case.example, sessions=chosen))
-
-    return iter(steps(case.memo("ports.families", related)))
+    return steps_in_turn(case, "ports.families", _sessions, most=MOST_SESSIONS)
 
 
 def _shown(step: Step) -> str:
@@ -256,23 +238,7 @@ def two_families_admission(case: Case) -> None:
         if expectation.accepted is not None and expectation.accepted.service is not None:
             row, _ = _rule_of_stored(step, expectation.accepted.service.spec)
         because = (*rules, *(("VAL-045",) if row.startswith("ALLOC-04") else ()))
-        if not expectation.allows(granted=step.granted):
-            case.fail(
-                row,
-                question=_shown(step),
-                expected=f"refused: {show_causes(rejected.given)}" if rejected else "granted",
-                got=show_response(step.response),
-                because=because,
-            )
-        causes = step.rejected.causes if step.rejected is not None else ()
-        if causes and frozenset(step.response.causes) not in causes:
-            case.fail(
-                row,
-                question=f"causes of refusing {_shown(step)}",
-                expected=" or ".join(map(show_causes, causes)),
-                got=show_response(step.response),
-                because=because,
-            )
+        judge_admission(case, step, row, question=_shown(step), because=because)
 
 
 @invariant(

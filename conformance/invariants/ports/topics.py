@@ -57,8 +57,10 @@ PORTS = Topic(
         "PORT-019",
         "PORT-020",
         "PORT-022",
+        "VAL-021",
     ),
     (
+        "VAL-021",
         "PORT-001",
         "PORT-013",
         "PORT-014",
@@ -87,8 +89,11 @@ CLUSTER_IPS = Topic(
 )
 TRAFFIC = Topic(
     "traffic",
-    tuple(f"VAL-{number:03}" for number in (*range(49, 55), *range(56, 62), *range(63, 67), 68, 69)),
-    ("VAL-054", "VAL-063"),
+    (
+        *(f"VAL-{number:03}" for number in (*range(49, 55), *range(56, 62), *range(63, 67), 68, 69)),
+        "TYPE-008",
+    ),
+    ("VAL-054", "VAL-063", "TYPE-008"),
 )
 NODE_PORTS = Topic(
     "node ports",

@@ -230,6 +230,12 @@ NEAR_MISSES: dict[str, Make] = {
             external_ips=("10.0.0.1", "10.0.0.1", "255.255.255.255", "224.0.1.1", "126.0.0.1", "2001:db8::1"),
         )
     ),
+    "external IP and external name": _fixed(
+        service(type="ExternalName", external_name="db.example.com", external_ips=("198.18.0.20",))
+    ),
+    "many ports": _fixed(
+        service(*(ServicePort(number, f"p-{number}", target_port=number) for number in range(1, 251)))
+    ),
     "external IP and headless": _fixed(
         service(HTTP, cluster_ip=CLUSTER_IP_NONE, external_ips=("198.18.0.20",))
     ),

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions that are the same for every input, but for which of them get their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from zlib import crc32
+
+from attrs import evolve
+
+from conformance.invariants.base import Case
+from conformance.invariants.ports.timeline import Step, show_response, steps
+from conformance.invariants.ports.topics import show_causes
+from conformance.questions import spread, turn_of
+from reference.questions import ApiSession
+
+
+def steps_in_turn(
+    case: Case, name: str, sessions: Callable[[], Sequence[ApiSession]], *, most: int
+) -> tuple[Step, ...]:
+    """What is answered in `most` of the sessions, which differ from input to input."""
+
+    def related() -> Case:
+        chosen = spread(sessions(), most=most, turn=_turn(case))
+        return case.variant(evolve(case.example, sessions=tuple(chosen)))
+
+    return steps(case.memo(name, related))
+
+
+def _turn(case: Case) -> int:
+    """A number that differs from input to input."""
+    told = "|".join(
+        f"{request.verb.value} {request.service.metadata.name} {request.service.spec.type}"
+        for session in case.example.sessions
+        for request in session.requests
+    )
+    return turn_of(case.cluster) + crc32(told.encode())
+
+
+def judge_admission(case: Case, step: Step, row: str, *, question: str, because: Sequence[str] = ()) -> None:
+    """A request is granted or refused as it may be, and a refusal has the right causes."""
+    expectation = step.expectation
+    rejected = expectation.rejected
+    rules = tuple(because) or (rejected.rules if rejected is not None else ())
+    if not expectation.allows(granted=step.granted):
+        case.fail(
+            row,
+            question=question,
+            expected=f"refused: {show_causes(rejected.given) or rejected.code}" if rejected else "granted",
+            got=show_response(step.response),
+            because=rules,
+        )
+    causes = step.rejected.causes if step.rejected is not None else ()
+    if causes and frozenset(step.response.causes) not in causes:
+        case.fail(
+            row,
+            question=f"causes of refusing {question}",
+            expected=" or ".join(map(show_causes, causes)),
+            got=show_response(step.response),
+            because=rules,
+        )
