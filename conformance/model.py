@@ -87,6 +87,19 @@ def _endpoint_slices(model: Model, questions: Sequence[Any]) -> list[Any]:
     return [endpoint_slices(model.cluster, service) for service in questions]
 
 
+def _endpoints(model: Model, questions: Sequence[Any]) -> list[Any]:
+    from reference.endpoints import legacy_endpoints
+
+    wanted = (legacy_endpoints(model.cluster, service) for service in questions)
+    return [() if item is None else (item,) for item in wanted]
+
+
+def _mirrored_slices(model: Model, questions: Sequence[Any]) -> list[Any]:
+    from reference.endpoints import mirrored
+
+    return [mirrored(model.cluster, item) for item in questions]
+
+
 def _route(model: Model, questions: Sequence[Any]) -> list[Any]:
     table = model.routing
     return [table.decide(flow) for flow in questions]
@@ -127,6 +140,8 @@ def _admit(model: Model, questions: Sequence[Any]) -> list[Any]:
 ANSWERS: dict[str, Callable[[Model, Sequence[Any]], list[Any]]] = {
     "select": _select,
     "endpoint_slices": _endpoint_slices,
+    "endpoints": _endpoints,
+    "mirrored_slices": _mirrored_slices,
     "route": _route,
     "health_checks": _health_checks,
     "resolve": _resolve,

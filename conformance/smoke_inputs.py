@@ -128,6 +128,13 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
         q.Selection(q.SelectorForm.SERVICE, _WEB, FrozenMap({"app": "db"})),
     ),
     "endpoint_slices": (NamespacedName("default", "web"), NamespacedName("default", "no-such-service")),
+    "endpoints": (NamespacedName("default", "web"), NamespacedName("default", "no-such-service")),
+    "mirrored_slices": (
+        Endpoints(
+            ObjectMeta(name="no-such-service", namespace="default"),
+            (EndpointSubset((EndpointAddress("10.0.0.9"),), ports=(SubsetPort(80),)),),
+        ),
+    ),
     "route": _FLOWS,
     "connect": tuple(q.Connection(flow, source_port=40000 + number) for number, flow in enumerate(_FLOWS)),
     "health_checks": (q.HealthCheck("node-a", 32000), q.HealthCheck("node-a", 32001)),

@@ -20,6 +20,7 @@ from reference.frozenmap import EMPTY, FrozenMap
 Labels = FrozenMap[str, str]
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+LEGACY_MANAGED_BY_LABEL = "endpoints.kubernetes.io/managed-by"
 MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 ENDPOINT_SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
@@ -111,6 +112,43 @@ class ContainerPort:
     name: str = ""
     protocol: str = ""
     host_port: int = 0
+
+
+@frozen
+class EndpointAddress:
+    """`subsets[].addresses[]` of a legacy Endpoints object."""
+
+    ip: str
+    hostname: str = ""
+    node_name: str | None = None
+    target_ref: ObjectReference | None = None
+
+
+@frozen
+class SubsetPort:
+    """`subsets[].ports[]` of a legacy Endpoints object."""
+
+    port: int
+    name: str = ""
+    protocol: str = ""
+    app_protocol: str | None = None
+
+
+@frozen
+class EndpointSubset:
+    """`subsets[]` of a legacy Endpoints object: every address offers every port."""
+
+    addresses: tuple[EndpointAddress, ...] = ()
+    not_ready_addresses: tuple[EndpointAddress, ...] = ()
+    ports: tuple[SubsetPort, ...] = ()
+
+
+@frozen
+class Endpoints:
+    """A legacy Endpoints object."""
+
+    metadata: ObjectMeta
+    subsets: tuple[EndpointSubset, ...] = ()
 
 
 @frozen

@@ -53,6 +53,21 @@ class Endpoints(Protocol):
     def endpoint_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]: ...
 
 
+class LegacyEndpoints(Protocol):
+    """A controller of legacy Endpoints: the object that it wants for each Service, or none."""
+
+    def endpoints(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[q.Endpoints]]: ...
+
+
+class Mirrors(Protocol):
+    """A mirroring controller: the slices that it wants for each Endpoints object written by hand.
+
+    The Services of the applied cluster decide whether there are any.
+    """
+
+    def mirrored_slices(self, items: Sequence[q.Endpoints]) -> Sequence[Sequence[EndpointSlice]]: ...
+
+
 class Routes(Protocol):
     """A service proxy that knows its decisions."""
 

@@ -64,6 +64,14 @@ class ReferenceAdapter:
         """The EndpointSlice controller."""
         return self.answer("endpoint_slices", services)  # type: ignore[return-value]
 
+    def endpoints(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[Endpoints]]:
+        """The controller of legacy Endpoints."""
+        return self.answer("endpoints", services)  # type: ignore[return-value]
+
+    def mirrored_slices(self, items: Sequence[Endpoints]) -> Sequence[Sequence[EndpointSlice]]:
+        """The mirroring controller."""
+        return self.answer("mirrored_slices", items)  # type: ignore[return-value]
+
     def route(self, flows: Sequence[q.Flow]) -> Sequence[q.Decision]:
         """The service proxy, as it decides."""
         return self.answer("route", flows)  # type: ignore[return-value]

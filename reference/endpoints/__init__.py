@@ -16,22 +16,28 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from reference.endpoints.legacy import endpoints_of
 from reference.endpoints.membership import address_families, is_managed
+from reference.endpoints.mirroring import mirrored_slices
 from reference.endpoints.packing import View, slices_of
 from reference.objects import (
     ENDPOINT_SLICE_CONTROLLER,
     MANAGED_BY_LABEL,
     SERVICE_NAME_LABEL,
     Cluster,
+    Endpoints,
     EndpointSlice,
     NamespacedName,
+    Service,
 )
 
 __all__ = [
     "address_families",
     "endpoint_slices",
     "is_managed",
+    "legacy_endpoints",
     "linked_slices",
+    "mirrored",
     "with_managed_slices",
 ]
 
@@ -42,11 +48,26 @@ def endpoint_slices(cluster: Cluster, service: NamespacedName) -> tuple[Endpoint
     EP-001 to EP-023, EP-025, SLICE-001, SLICE-003 to SLICE-006, SLICE-010,
     SLICE-016, SLICE-017, SLICE-021 to SLICE-025, PORT-003 to PORT-010.
     """
+    found = _named(cluster, service)
+    return () if found is None else slices_of(found, View.of(cluster))
+
+
+def legacy_endpoints(cluster: Cluster, service: NamespacedName) -> Endpoints | None:
+    """The Endpoints object that the controller wants for a Service, if any (EP-029 to EP-040)."""
+    found = _named(cluster, service)
+    return None if found is None else endpoints_of(found, View.of(cluster))
+
+
+def mirrored(cluster: Cluster, item: Endpoints) -> tuple[EndpointSlice, ...]:
+    """The slices that mirror an Endpoints object which was written by hand (EP-041, EP-042)."""
+    return mirrored_slices(item, _named(cluster, NamespacedName(item.metadata.namespace, item.metadata.name)))
+
+
+def _named(cluster: Cluster, name: NamespacedName) -> Service | None:
     for candidate in cluster.services:
-        metadata = candidate.metadata
-        if metadata.name == service.name and metadata.namespace == service.namespace:
-            return slices_of(candidate, View.of(cluster))
-    return ()
+        if (candidate.metadata.namespace, candidate.metadata.name) == (name.namespace, name.name):
+            return candidate
+    return None
 
 
 def with_managed_slices(cluster: Cluster) -> Cluster:
