@@ -16,8 +16,8 @@ from cattrs.errors import BaseValidationError, IterableValidationError, Iterable
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from conformance.wire import (
-    API_VERSIONS,
     TIMES,
+    TYPE_VERSIONS,
     Refused,
     describe,
     read_boolean,
@@ -117,7 +117,7 @@ def _overrides(cls: type[Any], converter: Converter) -> dict[str, Any]:
 
 def _class_writer(cls: type[Any], converter: Converter) -> Hook:
     write = make_dict_unstructure_fn(cls, converter, **_overrides(cls, converter))
-    version = API_VERSIONS.get(cls)
+    version = TYPE_VERSIONS.get(cls)
     if version is None:
         return write
     kind = cls.__name__
@@ -135,7 +135,7 @@ def _class_reader(cls: type[Any], converter: Converter) -> StructureHook:
         _cattrs_detailed_validation=True,
         **_overrides(cls, converter),
     )
-    version = API_VERSIONS.get(cls)
+    version = TYPE_VERSIONS.get(cls)
 
     def read_fields(data: Any, _: Any = None) -> Any:
         if not isinstance(data, dict):

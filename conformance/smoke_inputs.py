@@ -20,9 +20,12 @@ from reference.objects import (
     ContainerStateRunning,
     ContainerStatus,
     Endpoint,
+    EndpointAddress,
     EndpointConditions,
     EndpointPort,
+    Endpoints,
     EndpointSlice,
+    EndpointSubset,
     Namespace,
     NamespacedName,
     Node,
@@ -38,6 +41,7 @@ from reference.objects import (
     Service,
     ServicePort,
     ServiceSpec,
+    SubsetPort,
 )
 
 _WEB = FrozenMap({"app": "web"})

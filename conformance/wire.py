@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
 from typing import Any
 
-from reference.objects import ConfigMap, EndpointSlice, Namespace, Node, Pod, Service
+from reference.objects import ConfigMap, Endpoints, EndpointSlice, Namespace, Node, Pod, Service
 
 ApiObject = Namespace | Node | ConfigMap | Service | EndpointSlice | Pod
 
@@ -21,7 +21,10 @@ API_VERSIONS: dict[type[Any], str] = {
     Pod: "v1",
 }
 KINDS: dict[str, type[ApiObject]] = {cls.__name__: cls for cls in API_VERSIONS}
-"""The kinds that the model knows, in the order in which a cluster lists them."""
+"""The kinds of which a cluster consists, in the order in which it lists them."""
+
+TYPE_VERSIONS: dict[type[Any], str] = {**API_VERSIONS, Endpoints: "v1"}
+"""The apiVersion of every kind that the model knows."""
 
 OWNER_VERSIONS: dict[str, str] = {
     **dict.fromkeys(("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"), "apps/v1"),

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
     ClusterSettings,
+    Endpoints,
     EndpointSlice,
     Labels,
     LabelSelector,
@@ -36,6 +37,7 @@ __all__ = [
     "ContainerName",
     "Decision",
     "EndpointSlice",
+    "Endpoints",
     "Environment",
     "Flow",
     "HealthCheck",
@@ -86,7 +88,8 @@ class Matching(Enum):
     """The selector is malformed and has to be rejected."""
 
 
-# -- endpoints: NamespacedName of a Service -> tuple[EndpointSlice, ...] -------
+# -- endpoints: NamespacedName of a Service -> tuple[EndpointSlice, ...] or tuple[Endpoints, ...],
+# -- and Endpoints -> tuple[EndpointSlice, ...], the slices that mirror it ------
 
 
 # -- routing -----------------------------------------------------------------

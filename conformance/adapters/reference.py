@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import conformance
 from conformance.model import Model, model_of
 from reference import questions as q
-from reference.objects import Cluster, EndpointSlice, NamespacedName
+from reference.objects import Cluster, Endpoints, EndpointSlice, NamespacedName
 
 if TYPE_CHECKING:
     from reference.routing import AffinityState, RoutingTable

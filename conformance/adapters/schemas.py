@@ -16,8 +16,8 @@ from attrs import fields, has
 
 from conformance.adapters.transport import ALL_OPERATIONS, STATE_OPERATIONS
 from conformance.areas import OPERATIONS
-from conformance.convert import API_VERSIONS, schema
-from conformance.wire import wire_name
+from conformance.convert import schema
+from conformance.wire import TYPE_VERSIONS, wire_name
 from reference.objects import Cluster
 
 PROTOCOL = 1
@@ -49,7 +49,7 @@ def answer_fields(cls: Any) -> frozenset[str] | None:
 
 @cache
 def _answer_fields(cls: Any) -> frozenset[str] | None:
-    if not has(cls) or cls in API_VERSIONS:
+    if not has(cls) or cls in TYPE_VERSIONS:
         return None
     return frozenset(wire_name(field.name) for field in fields(cls))
 

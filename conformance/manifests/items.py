@@ -10,20 +10,18 @@ from attrs import evolve, frozen
 
 from conformance.convert import ConversionError, from_plain
 from conformance.errors import UsageError, closest
-from conformance.manifests.mirroring import Endpoints
 from conformance.manifests.places import Place
 from conformance.manifests.reading import read_documents, with_line
 from conformance.manifests.workloads import WORKLOADS, Workload
-from conformance.wire import API_VERSIONS, ApiObject
-from reference.objects import Namespace, Node, ObjectMeta
+from conformance.wire import TYPE_VERSIONS, ApiObject
+from reference.objects import Endpoints, Namespace, Node, ObjectMeta
 from reference.syntax import is_dns1123_label, is_dns1123_subdomain
 
 T = TypeVar("T")
 
 READ: dict[tuple[str, str], type[Any]] = {
-    **{(version, cls.__name__): cls for cls, version in API_VERSIONS.items()},
+    **{(version, cls.__name__): cls for cls, version in TYPE_VERSIONS.items()},
     **{(version, kind): Workload for kind, version in WORKLOADS.items()},
-    ("v1", "Endpoints"): Endpoints,
 }
 """What is read, by apiVersion and kind."""
 
@@ -134,7 +132,7 @@ def _item(data: dict[str, Any], place: Place, text: str) -> Item | Ignored:
         name = metadata.get("name", "") if isinstance(metadata, dict) else ""
         return Ignored(kind, str(name), place)
     try:
-        value = from_plain(data, cls) if cls in API_VERSIONS else cls.read(data)
+        value = from_plain(data, cls) if cls in TYPE_VERSIONS else cls.read(data)
     except ConversionError as error:
         raise _error(place, text, error.path, error.reason, hint=error.hint) from None
     item = Item(_named(value), kind, place, text)

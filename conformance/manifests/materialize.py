@@ -16,7 +16,7 @@ from conformance.convert import ApiObject
 from conformance.manifests.admitting import admit, kubernetes_service
 from conformance.manifests.inferring import infer_settings
 from conformance.manifests.items import Item, values
-from conformance.manifests.mirroring import Endpoints, mirrored
+from conformance.manifests.mirroring import mirrored
 from conformance.manifests.running import Kubelets, made_up_nodes, with_addresses, with_pod_defaults
 from conformance.manifests.workloads import MOST_PODS, Workload, count, is_expanded, made_uid, pods_of
 from reference.endpoints import with_managed_slices
@@ -31,6 +31,7 @@ from reference.objects import (
     Endpoint,
     EndpointConditions,
     EndpointPort,
+    Endpoints,
     EndpointSlice,
     Namespace,
     Node,

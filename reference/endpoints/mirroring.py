@@ -54,9 +54,9 @@ def mirrored_slices(item: Endpoints, service: Service | None) -> tuple[EndpointS
 
 
 def _parts(item: Endpoints) -> Iterator[tuple[str, tuple[Endpoint, ...], tuple[EndpointPort, ...]]]:
-    for subset in repacked(offer for subset in item.subsets for offer in _offers(subset)):
+    for subset in repacked(offer for given in item.subsets for offer in _offers(given)):
         ready = [(address, True) for address in subset.addresses]
-        members = (ready + [(address, False) for address in subset.not_ready_addresses])
+        members = ready + [(address, False) for address in subset.not_ready_addresses]
         ports = tuple(
             EndpointPort(port.name, port.port, port.protocol or "TCP", port.app_protocol)
             for port in subset.ports

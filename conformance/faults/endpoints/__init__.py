@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from conformance.faults.endpoints import conditions, hints, membership, packing, ports, updates, whose
+from conformance.faults.endpoints import conditions, hints, legacy, membership, packing, ports, updates, whose
 
-__all__ = ["conditions", "hints", "membership", "packing", "ports", "updates", "whose"]
+__all__ = ["conditions", "hints", "legacy", "membership", "packing", "ports", "updates", "whose"]

@@ -11,7 +11,9 @@ from __future__ import annotations
 from conformance.invariants.endpoints import (
     agreement,
     alike,
+    legacy,
     metamorphic,
+    mirroring,
     packing,
     service_changes,
     single_change,
@@ -22,7 +24,9 @@ from conformance.invariants.endpoints import (
 __all__ = [
     "agreement",
     "alike",
+    "legacy",
     "metamorphic",
+    "mirroring",
     "packing",
     "service_changes",
     "single_change",
