@@ -74,7 +74,6 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "first_difference",
         "_shown",
     ),
-    "reference.ports.defaulting": ("with_ip_modes",),
     "reference.ports.mapping": (),
     "reference.ports.pools": (
         "Allowed.__contains__",

@@ -143,4 +143,6 @@ def test_which_fields_an_answer_may_have() -> None:
     assert {name for name, operation in OPERATIONS.items() if answer_fields(operation.answer) is None} == {
         "select",
         "endpoint_slices",
+        "endpoints",
+        "mirrored_slices",
     }

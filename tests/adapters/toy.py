@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from reference import questions as q
 from reference.frozenmap import FrozenMap
-from reference.objects import Cluster, EndpointSlice, NamespacedName, ObjectMeta, PodDNSConfigOption
+from reference.objects import (
+    Cluster,
+    Endpoints,
+    EndpointSlice,
+    NamespacedName,
+    ObjectMeta,
+    PodDNSConfigOption,
+)
 
 
 class Toy:
@@ -53,6 +60,20 @@ class Toy:
             else []
             for name in services
         ]
+
+    def endpoints(self, services: Sequence[NamespacedName]) -> list[list[Endpoints]]:
+        """An empty object for each Service that there is."""
+        known = {(item.metadata.namespace, item.metadata.name) for item in self.states[-1].services}
+        return [
+            [Endpoints(ObjectMeta(name=name.name, namespace=name.namespace))]
+            if (name.namespace, name.name) in known
+            else []
+            for name in services
+        ]
+
+    def mirrored_slices(self, items: Sequence[Endpoints]) -> list[list[EndpointSlice]]:
+        """An empty slice for each object."""
+        return [[EndpointSlice(ObjectMeta(name=f"{item.metadata.name}-1"), "IPv4")] for item in items]
 
     def route(self, flows: Sequence[q.Flow]) -> tuple[q.Decision, ...]:
         """Forwards to a backend that is made up of the question."""

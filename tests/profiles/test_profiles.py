@@ -13,6 +13,9 @@ from attrs import evolve
 
 from conformance import profiles
 from conformance.areas import Area, Level
+from conformance.errors import UsageError
+from conformance.features import FEATURES, of_release
+from conformance.invariants import all_invariants
 from conformance.profiles import Profile, bundled, load_profile
 from conformance.strategies import pools
 from tests.profiles.samples import KNOWN, TODAY
@@ -81,7 +84,8 @@ def test_a_file_extends_a_bundled_profile(tmp_path: Path) -> None:
     kubernetes = load_profile("kubernetes")
     assert profile.name == "mine"
     assert profile.description == ""
-    assert profile.claims == evolve(kubernetes.claims, areas=(Area.DNS,), features=frozenset({"zonal-names"}))
+    features = {"zonal-names"} | of_release((1, 37))
+    assert profile.claims == evolve(kubernetes.claims, areas=(Area.DNS,), features=frozenset(features))
     assert profile.budget == evolve(kubernetes.budget, clusters=12)
     assert profile.limits == kubernetes.limits
 
@@ -191,3 +195,34 @@ def test_digest_is_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert found == {load_profile("kubernetes").digest()}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("claims: {kubernetes: 1.30}", "a release is a text"),
+        ('claims: {kubernetes: "1.x"}', "no Kubernetes release"),
+        ('claims: {kubernetes: "2.0"}', "no Kubernetes release"),
+        ('claims: {kubernetes: "1.9"}', "too old"),
+        ("claims: {kubernetes: yes}", "no Kubernetes release"),
+    ],
+)
+def test_releases_that_are_none(tmp_path: Path, text: str, wrong: str) -> None:
+    """What is no known release is refused, with its place."""
+    path = _write(tmp_path / "mine.yaml", f"name: mine\nextends: standard\n{text}\n")
+    with pytest.raises(UsageError, match=wrong) as caught:
+        load_profile(path)
+    assert "mine.yaml:3" in str(caught.value)
+
+
+def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
+    """A profile claims what a release does by default, and single features besides."""
+    path = _write(tmp_path / "mine.yaml", 'name: mine\nextends: standard\nclaims: {kubernetes: "v1.33.4"}\n')
+    features = load_profile(path).claims.features
+    assert features == {"dry-run", "dual-stack", "multiple-service-cidrs"}
+    assert of_release((1, 99)) == set(FEATURES)
+
+
+def test_every_feature_is_known() -> None:
+    """A feature that an invariant needs has a sentence and a release, and none is without an invariant."""
+    assert {name for invariant in all_invariants().values() for name in invariant.features} == set(FEATURES)

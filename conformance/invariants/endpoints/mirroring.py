@@ -16,6 +16,7 @@ from reference.endpoints import mirrored
 from reference.endpoints.mirroring import LEADER_ANNOTATION, NOT_COPIED, SKIP_MIRROR_LABEL
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
+    Cluster,
     EndpointAddress,
     EndpointPort,
     Endpoints,
@@ -25,6 +26,8 @@ from reference.objects import (
     NamespacedName,
     ObjectMeta,
     ObjectReference,
+    Service,
+    ServiceSpec,
     SubsetPort,
 )
 
@@ -63,35 +66,36 @@ METADATA: tuple[tuple[Labels, Labels], ...] = (
 """Their labels and annotations."""
 
 
-def _objects(case: Case) -> list[Endpoints]:
-    """An object of the name of each Service, and one of no Service's; which it is takes turns."""
+_BY_HAND = Service(
+    ObjectMeta(name="by-hand", namespace="default", uid="by-hand"),
+    ServiceSpec(type="ClusterIP", cluster_ip="None", cluster_ips=("None",), ip_families=("IPv4",)),
+)
+
+
+def _objects(cluster: Cluster) -> list[Endpoints]:
+    """Objects of the name of each Service, and of no Service's; what they say takes turns."""
     names = [
-        NamespacedName(service.metadata.namespace, service.metadata.name) for service in case.cluster.services
+        NamespacedName(service.metadata.namespace, service.metadata.name) for service in cluster.services
     ]
-    turn = turn_of(case.cluster)
+    own = [names[-1]] * len(METADATA)
+    turn = turn_of(cluster)
     made = []
-    for number, name in enumerate((*names, NamespacedName("default", "no-service"))):
-        for more in range(2):
-            place = turn + 5 * number + 3 * more
-            labels, annotations = METADATA[(place // len(SUBSETS)) % len(METADATA)]
-            metadata = ObjectMeta(
-                name=name.name,
-                namespace=name.namespace,
-                uid="by-hand",
-                labels=labels,
-                annotations=annotations,
-            )
-            made.append(Endpoints(metadata, SUBSETS[place % len(SUBSETS)]))
+    for number, name in enumerate((*own, NamespacedName("default", "no-service"), *names)):
+        labels, annotations = METADATA[number % len(METADATA)]
+        metadata = ObjectMeta(
+            name=name.name, namespace=name.namespace, uid=name.name, labels=labels, annotations=annotations
+        )
+        made.append(Endpoints(metadata, SUBSETS[(turn + 2 * number) % len(SUBSETS)]))
     return made
 
 
 def _asked(case: Case) -> list[tuple[Endpoints, tuple[EndpointSlice, ...], tuple[EndpointSlice, ...]]]:
     def ask() -> list[tuple[Endpoints, tuple[EndpointSlice, ...], tuple[EndpointSlice, ...]]]:
-        objects = _objects(case)
-        answers = case.ask("mirrored_slices", objects)
+        cluster = evolve(case.cluster, services=(*case.cluster.services, _BY_HAND))
+        objects = _objects(cluster)
+        answers = case.variant(evolve(case.example, cluster=cluster)).ask("mirrored_slices", objects)
         return [
-            (item, tuple(got), mirrored(case.cluster, item))
-            for item, got in zip(objects, answers, strict=True)
+            (item, tuple(got), mirrored(cluster, item)) for item, got in zip(objects, answers, strict=True)
         ]
 
     return case.memo("endpoints.mirrored", ask)
@@ -109,7 +113,7 @@ def _question(item: Endpoints) -> str:
 
 @invariant(
     "endpoints.mirrored-or-not",
-    kind=Kind.AGREEMENT,
+    kind=Kind.METAMORPHIC,
     requirements=("EP-041",),
     asks=("mirrored_slices",),
     classes=("mirrored", "not mirrored"),
@@ -151,10 +155,10 @@ def _parts(slices: Iterable[EndpointSlice]) -> dict[Part, Counter[Any]]:
 
 @invariant(
     "endpoints.mirrored-slices",
-    kind=Kind.AGREEMENT,
+    kind=Kind.METAMORPHIC,
     requirements=("EP-042",),
     asks=("mirrored_slices",),
-    classes=("ready", "not ready", "several slices", "labels"),
+    classes=("ready", "labels"),
 )
 def mirrored_slices(case: Case) -> None:
     """A mirrored endpoint is ready or not and nothing more is said of it; there are slices of their own for
