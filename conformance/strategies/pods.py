@@ -62,7 +62,7 @@ STATES = (
 )
 
 CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
-    ((Container("main", "pause", ports=(ContainerPort(8080, "http"),)),), ()),
+    ((Container("main", "pause", ports=(ContainerPort(8080, "http", "TCP"),)),), ()),
     ((Container("main", "pause"),), ()),
     (
         (
@@ -72,7 +72,7 @@ CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
                 ports=(
                     ContainerPort(8081, "http", "TCP"),
                     ContainerPort(5353, "dns", "UDP"),
-                    ContainerPort(9090, "metrics"),
+                    ContainerPort(9090, "metrics", "TCP"),
                 ),
             ),
         ),
@@ -80,16 +80,26 @@ CONTAINERS: tuple[tuple[tuple[Container, ...], tuple[Container, ...]], ...] = (
     ),
     (
         (
-            Container("main", "pause", ports=(ContainerPort(8080, "http", "UDP"), ContainerPort(7000))),
-            Container("second", "pause", ports=(ContainerPort(8082, "http"), ContainerPort(8443, "https"))),
+            Container(
+                "main",
+                "pause",
+                ports=(ContainerPort(8080, "http", "UDP"), ContainerPort(7000, protocol="TCP")),
+            ),
+            Container(
+                "second",
+                "pause",
+                ports=(ContainerPort(8082, "http", "TCP"), ContainerPort(8443, "https", "TCP")),
+            ),
         ),
         (),
     ),
     (
-        (Container("main", "pause", ports=(ContainerPort(9090, "metrics"),)),),
+        (Container("main", "pause", ports=(ContainerPort(9090, "metrics", "TCP"),)),),
         (
-            Container("setup", "pause", ports=(ContainerPort(1111, "http"),)),
-            Container("sidecar", "pause", ports=(ContainerPort(8083, "http"),), restart_policy="Always"),
+            Container("setup", "pause", ports=(ContainerPort(1111, "http", "TCP"),)),
+            Container(
+                "sidecar", "pause", ports=(ContainerPort(8083, "http", "TCP"),), restart_policy="Always"
+            ),
         ),
     ),
 )

@@ -99,7 +99,7 @@ def _plant(name: str, sentence: str, breaks: Sequence[str], changed: Callable[[C
 
 def _without(rule: str) -> Callable[[Check], Check]:
     def changed(check: Check) -> Check:
-        return lambda *services: tuple(each for each in check(*services) if each.rule != rule)
+        return lambda *args, **more: tuple(each for each in check(*args, **more) if each.rule != rule)
 
     return changed
 
@@ -109,13 +109,13 @@ def _elsewhere(rule: str) -> Callable[[Check], Check]:
         return Violation("spec", violation.reason, rule) if violation.rule == rule else violation
 
     def changed(check: Check) -> Check:
-        return lambda *services: tuple(map(moved, check(*services)))
+        return lambda *args, **more: tuple(map(moved, check(*args, **more)))
 
     return changed
 
 
 def _first_only(check: Check) -> Check:
-    return lambda *services: check(*services)[:1]
+    return lambda *args, **more: check(*args, **more)[:1]
 
 
 for _rule, _what in _FORGOTTEN.items():

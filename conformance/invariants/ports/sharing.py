@@ -14,7 +14,7 @@ from reference.objects import ClusterSettings, ObjectMeta, Service, ServicePort,
 from reference.ports.server import names_a_node_port_twice
 from reference.questions import ApiRequest, ApiSession, Verb
 
-MOST_SESSIONS = 4
+MOST_SESSIONS = 24
 """How many get their turn with one input."""
 
 _ENTRIES = tuple(product((80, 81), ("TCP", "UDP", "SCTP"), (0, 30080, 30081)))

@@ -12,6 +12,7 @@ from conformance.invariants.base import Case
 from conformance.invariants.ports.timeline import Step, show_response, steps
 from conformance.invariants.ports.topics import show_causes
 from conformance.questions import spread, turn_of
+from reference.ports.rejections import CONFLICT, INTERNAL_ERROR, NOT_FOUND
 from reference.questions import ApiSession
 
 
@@ -38,7 +39,7 @@ def _turn(case: Case) -> int:
 
 
 def judge_admission(case: Case, step: Step, row: str, *, question: str, because: Sequence[str] = ()) -> None:
-    """A request is granted or refused as it may be, and a refusal has the right causes."""
+    """A request is granted or refused as it may be, and a refusal has the right code and causes."""
     expectation = step.expectation
     rejected = expectation.rejected
     rules = tuple(because) or (rejected.rules if rejected is not None else ())
@@ -50,7 +51,17 @@ def judge_admission(case: Case, step: Step, row: str, *, question: str, because:
             got=show_response(step.response),
             because=rules,
         )
+    if step.rejected is not None and step.response.code not in step.rejected.codes:
+        case.fail(
+            row,
+            question=f"status code of {question}",
+            expected=" or ".join(map(str, sorted(step.rejected.codes))),
+            got=show_response(step.response),
+            because=rules,
+        )
     causes = step.rejected.causes if step.rejected is not None else ()
+    if step.response.code in (CONFLICT, NOT_FOUND, INTERNAL_ERROR):
+        return  # each of which has a code of its own and no causes
     if causes and frozenset(step.response.causes) not in causes:
         case.fail(
             row,

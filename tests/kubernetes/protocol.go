@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// request is one line of the suite; what an operation needs besides is decoded by it.
+type request struct {
+	ID        json.Number       `json:"id"`
+	Op        string            `json:"op"`
+	Cluster   json.RawMessage   `json:"cluster"`
+	Questions []json.RawMessage `json:"questions"`
+}
+
+type response map[string]any
+
+// settings are those of a cluster; the areas that are answered here need no others.
+type settings struct {
+	ServiceCIDRs  []string `json:"serviceCIDRs"`
+	NodePortRange []int    `json:"nodePortRange"`
+}
+
+// adapter holds the applied cluster and the parts that answer.
+type adapter struct {
+	endpoints *endpointController
+	services  *apiServers
+}
+
+func newAdapter() *adapter {
+	return &adapter{endpoints: newEndpointController(), services: newAPIServers()}
+}
+
+func (a *adapter) answer(asked *request) (response, error) {
+	switch asked.Op {
+	case "hello":
+		return response{
+			"protocol":   1,
+			"name":       "kubernetes",
+			"version":    version(),
+			"operations": []string{"apply", "select", "endpoint_slices", "admit"},
+		}, nil
+	case "bye":
+		return response{}, nil
+	case "apply":
+		return response{}, a.endpoints.apply(asked.Cluster)
+	case "select":
+		return each(asked.Questions, selects)
+	case "endpoint_slices":
+		return each(asked.Questions, a.endpoints.slicesOf)
+	case "admit":
+		return each(asked.Questions, a.services.admit)
+	}
+	return nil, fmt.Errorf("unknown operation %q", asked.Op)
+}
+
+// each decodes every question and gives the answers in the same order.
+func each[Q, A any](questions []json.RawMessage, answer func(*Q) (A, error)) (response, error) {
+	answers := make([]A, len(questions))
+	for number, text := range questions {
+		var question Q
+		if err := json.Unmarshal(text, &question); err != nil {
+			return nil, err
+		}
+		given, err := answer(&question)
+		if err != nil {
+			return nil, err
+		}
+		answers[number] = given
+	}
+	return response{"answers": answers}, nil
+}
