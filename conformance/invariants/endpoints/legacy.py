@@ -17,6 +17,8 @@ from reference.frozenmap import FrozenMap
 from reference.objects import (
     LEGACY_MANAGED_BY_LABEL,
     Cluster,
+    Container,
+    ContainerPort,
     EndpointAddress,
     Endpoints,
     NamespacedName,
@@ -326,8 +328,11 @@ _CROWDS = (
     (MAX_ADDRESSES + 1, 2),
     (MAX_ADDRESSES - 100, 100),
     (MAX_ADDRESSES - 100, 101),
+    (MAX_ADDRESSES + 200, 0),
 )
 """How many pods are ready, and how many are not."""
+_HALVED = _CROWDS[-1]
+"""Half of these have the port at another number, so that there are two subsets of one size."""
 _CROWD = NamespacedName("crowd", "crowd")
 
 
@@ -343,11 +348,11 @@ def _crowds() -> tuple[tuple[Cluster, Endpoints], ...]:
             cluster_ips=("None",),
             ip_families=("IPv4",),
             ip_family_policy="SingleStack",
-            ports=(ServicePort(80, "http", "TCP", 8080),),
+            ports=(ServicePort(80, "http", "TCP", "http"),),
         ),
     )
 
-    def pod(number: int, *, ready: bool) -> Pod:
+    def pod(number: int, *, ready: bool, port: int) -> Pod:
         name, ip = f"crowd-{number:04}", f"10.250.{number // 250}.{number % 250 + 1}"
         status = PodStatus(
             phase="Running",
@@ -356,13 +361,18 @@ def _crowds() -> tuple[tuple[Cluster, Endpoints], ...]:
             conditions=(PodCondition("Ready", "True" if ready else "False"),),
         )
         metadata = ObjectMeta(name=name, namespace=_CROWD.namespace, uid=name, labels=labels)
-        return Pod(metadata, PodSpec(node_name="node-a"), status)
+        container = Container("main", "pause", ports=(ContainerPort(port, "http", "TCP"),))
+        return Pod(metadata, PodSpec((container,), node_name="node-a"), status)
 
     made = []
     for ready, rest in _CROWDS:
         # Those that are not ready come first, so that the order is not what keeps the others.
         states = [False] * rest + [True] * ready
-        pods = tuple(pod(number, ready=is_ready) for number, is_ready in enumerate(states))
+        ports = (8080, 8081) if (ready, rest) == _HALVED else (8080,)
+        pods = tuple(
+            pod(number, ready=is_ready, port=ports[number % len(ports)])
+            for number, is_ready in enumerate(states)
+        )
         cluster = Cluster(services=(service,), pods=pods)
         expected = legacy_endpoints(cluster, _CROWD)
         assert expected is not None

@@ -52,6 +52,11 @@ SUBSETS: tuple[tuple[EndpointSubset, ...], ...] = (
     (EndpointSubset((_ONE,), ports=(_DB,)), EndpointSubset((), (_ONE,), (_DB,))),
     (EndpointSubset((_ONE,), ports=(_DB,)), EndpointSubset((_THREE,), ports=(_DB,))),
     (),
+    (
+        EndpointSubset(
+            tuple(EndpointAddress(f"192.0.{n // 250}.{n % 250}") for n in range(2000, 3001)), (), (_DB,)
+        ),
+    ),
 )
 """What people write."""
 
@@ -193,7 +198,8 @@ def _said(piece: EndpointSlice, expected: EndpointSlice) -> Iterator[tuple[str, 
     yield "labels", dict(piece.metadata.labels), dict(expected.metadata.labels)
     yield "annotations", dict(piece.metadata.annotations), dict(expected.metadata.annotations)
     owners, wanted = (
-        [(owner.kind, owner.name) for owner in each.metadata.owner_references] for each in (piece, expected)
+        [(owner.kind, owner.name, owner.controller) for owner in each.metadata.owner_references]
+        for each in (piece, expected)
     )
     yield "owner", owners, wanted
 

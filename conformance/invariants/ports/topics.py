@@ -162,7 +162,7 @@ def judge_acceptance(case: Case, topic: Topic) -> None:
                 fail_acceptance(case, step, requirement)
 
 
-def fail_acceptance(case: Case, step: Step, requirement: str) -> None:
+def fail_acceptance(case: Case, step: Step, requirement: str, *, because: tuple[str, ...] = ()) -> None:
     """Report a request that was granted and may not be, or the other way round."""
     rejected = step.expectation.rejected
     why = show_causes(rejected.given) or str(rejected.code) if rejected else ""
@@ -171,7 +171,7 @@ def fail_acceptance(case: Case, step: Step, requirement: str) -> None:
         question=str(step),
         expected=f"refused: {why}" if rejected else "granted",
         got=show_response(step.response),
-        because=rejected.rules if rejected else (),
+        because=because or (rejected.rules if rejected else ()),
     )
 
 
