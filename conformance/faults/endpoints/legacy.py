@@ -162,8 +162,8 @@ def truncated_in_silence(item: Endpoints) -> Endpoints:
 def truncated_alike(item: Endpoints) -> Endpoints:
     """Ready addresses are left out as soon as others."""
     kept = truncated(item)
-    if kept == item:
-        return item
+    if kept == item or len(item.subsets) != 1:
+        return kept
     (subset,) = item.subsets
     rest = subset.not_ready_addresses[:100]
     return Endpoints(
