@@ -108,6 +108,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "_preferring",
     ),
     "reference.ports.admission": ("validate_create", "needs_relaxed_name"),
+    "reference.syntax": ("is_dns1035_label",),
     "reference.ports.transitions": ("validate_update",),
     "reference.routing": ("decide",),
     "reference.routing.candidates": ("is_slice_of", "is_contradictory", "candidates"),

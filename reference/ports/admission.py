@@ -78,20 +78,24 @@ def create_violations(service: Service, *, relaxed_names: bool) -> tuple[Violati
 
 
 def needs_relaxed_name(service: Service) -> bool:
-    """Whether the name starts with a digit and is a DNS-1123 label all the same (VAL-002)."""
-    return not _is_service_name(service.metadata.name) and _is_label(service.metadata.name)
+    """Whether servers differ by its name or its prefix: a DNS-1123 label, but not of DNS-1035 (VAL-002)."""
+    metadata = service.metadata
+    if _is_service_name(metadata.name) and not metadata.generate_name:
+        return False
+    return set(name_violations(service, relaxed=False)) != set(name_violations(service, relaxed=True))
 
 
 def name_violations(service: Service, *, relaxed: bool) -> Iterator[Violation]:
     """The name, and the prefix of a generated one (VAL-001, VAL-002, VAL-004)."""
+    is_name = _is_label if relaxed else _is_service_name
     name, prefix = service.metadata.name, service.metadata.generate_name
     # A generated name ends in characters of the server's choice, so the prefix may end in "-".
     ends = len(prefix) > 1 and prefix.endswith("-")
-    if prefix and not _is_service_name(prefix[:-2] + "a" if ends else prefix):
+    if prefix and not is_name(prefix[:-2] + "a" if ends else prefix):
         yield Violation("metadata.generateName", "Invalid", "VAL-004")
     if not name and not prefix:
         yield Violation("metadata.name", "Required", "VAL-004")
-    elif name and not (_is_label if relaxed else _is_service_name)(name):
+    elif name and not is_name(name):
         yield Violation("metadata.name", "Invalid", "VAL-001")
 
 

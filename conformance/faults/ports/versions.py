@@ -28,6 +28,14 @@ def names_begin_with_a_letter(service: Service, *, relaxed_names: bool) -> tuple
 
 
 @replaces(server, "create_violations", "VAL-002")
+def prefixes_begin_with_a_letter(service: Service, *, relaxed_names: bool) -> tuple[Violation, ...]:
+    """A name that begins with a digit is taken, the beginning of a generated one is not."""
+    strict = create_violations(service, relaxed_names=False)
+    prefixes = tuple(violation for violation in strict if violation.field == "metadata.generateName")
+    return prefixes or create_violations(service, relaxed_names=relaxed_names)
+
+
+@replaces(server, "create_violations", "VAL-002")
 def names_that_begin_with_a_digit_are_not_checked(
     service: Service, *, relaxed_names: bool
 ) -> tuple[Violation, ...]:

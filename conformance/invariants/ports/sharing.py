@@ -20,26 +20,34 @@ MOST_SESSIONS = 24
 _ENTRIES = tuple(product((80, 81), ("TCP", "UDP", "SCTP"), (0, 30080, 30081)))
 
 
-def _service(*entries: tuple[int, str, int]) -> Service:
+def _service(*entries: tuple[int, str, int], allocates: bool = True) -> Service:
     ports = tuple(
         ServicePort(port, f"port-{index}", protocol, 8080, number)
         for index, (port, protocol, number) in enumerate(entries)
     )
-    return Service(
-        ObjectMeta(name="web", namespace="default", uid="web"), ServiceSpec(type="NodePort", ports=ports)
-    )
+    spec = ServiceSpec(type="NodePort", ports=ports)
+    if not allocates:
+        spec = ServiceSpec(type="LoadBalancer", ports=ports, allocate_load_balancer_node_ports=False)
+    return Service(ObjectMeta(name="web", namespace="default", uid="web"), spec)
 
 
 @lru_cache(maxsize=1)
 def sessions() -> tuple[ApiSession, ...]:
-    """A Service with two entries, created so, or changed to it from one with a node port each."""
+    """A Service with two entries, created so, or changed to it from one with a node port each.
+
+    A balancer that goes without node ports has entries of one protocol that name none.
+    """
     settings = ClusterSettings()
     before = ApiRequest(Verb.CREATE, _service((80, "TCP", 30080), (81, "UDP", 30081)))
     made = []
     for first, second in product(_ENTRIES, repeat=2):
-        service = _service(first, second)
-        if first[:2] == second[:2] or not any((first[2], second[2])):
+        if first[:2] == second[:2]:
             continue
+        without = _service(first, second, allocates=False)
+        made.append(ApiSession(settings, (before, ApiRequest(Verb.UPDATE, without))))
+        if not any((first[2], second[2])):
+            continue
+        service = _service(first, second)
         made.append(ApiSession(settings, (ApiRequest(Verb.CREATE, service),)))
         made.append(ApiSession(settings, (before, ApiRequest(Verb.UPDATE, service))))
         third = evolve(service, metadata=evolve(service.metadata, name="rival"))

@@ -21,8 +21,12 @@ MOST_SESSIONS = 6
 
 RELAXED = ("1web", "0", "2-a", "9" * 63, "4u")
 """Labels of DNS-1123 that are none of DNS-1035."""
+RELAXED_PREFIXES = ("1web-", "0", "4-", "2-a", "9" * 63, f"{'9' * 63}-")
+"""Beginnings of generated names of the same kind; a dash at the end counts for nothing."""
 NEITHER = ("1web.v1", "1Web", "1_web", "-1", "1-", "9" * 64, "1wéb", "1 web")
 """Names that no release takes."""
+NEITHER_PREFIXES = ("1web.", "1_web-", "-1", "9" * 64, f"{'9' * 64}-")
+"""Beginnings of generated names that no release takes."""
 
 
 def _sessions(names: Sequence[str]) -> tuple[ApiSession, ...]:
@@ -37,14 +41,22 @@ def _sessions(names: Sequence[str]) -> tuple[ApiSession, ...]:
     return tuple(made)
 
 
+def _generated(prefix: str) -> ApiSession:
+    """A Service whose name begins as told; its name is given, too, so that the answer tells nothing new."""
+    spec = ServiceSpec(type="ClusterIP", ports=(ServicePort(80, "http", "TCP", 8080),))
+    metadata = ObjectMeta(name="web", namespace="default", uid="web", generate_name=prefix)
+    return ApiSession(ClusterSettings(), (ApiRequest(Verb.CREATE, Service(metadata, spec)),))
+
+
 @lru_cache(maxsize=1)
 def _relaxed() -> tuple[ApiSession, ...]:
-    return _sessions(RELAXED)
+    return (*_sessions(RELAXED), *map(_generated, RELAXED_PREFIXES))
 
 
 @lru_cache(maxsize=1)
 def _neither() -> tuple[ApiSession, ...]:
-    return tuple(evolve(session, requests=session.requests[:1]) for session in _sessions(NEITHER))
+    named = (evolve(session, requests=session.requests[:1]) for session in _sessions(NEITHER))
+    return (*named, *map(_generated, NEITHER_PREFIXES))
 
 
 def _steps(case: Case) -> tuple[Step, ...]:
@@ -64,7 +76,9 @@ def _wrong(case: Case, row: str, step: Step, expected: str) -> None:
     classes=("granted", "refused"),
 )
 def relaxed_names(case: Case) -> None:
-    """A Service may have any DNS-1123 label for its name, and no other name."""
+    """A Service may have any DNS-1123 label for its name, or for the beginning of a generated one, and
+    no other name.
+    """
     for step in _steps(case):
         if step.request.verb is Verb.CREATE:
             case.judged("granted")
@@ -72,8 +86,9 @@ def relaxed_names(case: Case) -> None:
                 _wrong(case, "VAL-002", step, "granted")
     for step in steps_in_turn(case, "ports.wrong-names", _neither, most=MOST_SESSIONS):
         case.judged("refused")
-        if step.granted or {cause.field for cause in step.response.causes} != {"metadata.name"}:
-            _wrong(case, "VAL-002", step, "refused: metadata.name: Invalid")
+        at = "metadata.generateName" if step.request.service.metadata.generate_name else "metadata.name"
+        if step.granted or {cause.field for cause in step.response.causes} != {at}:
+            _wrong(case, "VAL-002", step, f"refused: {at}: Invalid")
 
 
 @invariant(
