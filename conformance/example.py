@@ -16,9 +16,14 @@ class Example:
     `selections` are judged in the area `selectors`, `sessions` in `ports`; all
     other areas look at `cluster`.  Where there is a `before`, the implementation
     comes to the cluster from that state, by `update` if it can.
+
+    Some invariants ask sessions of their own beside, the same for every input.  Where
+    `list` names such a list, they judge `sessions` in its place: so a reproducer shows
+    the one that failed.
     """
 
     cluster: Cluster = Cluster()
     selections: tuple[Selection, ...] = ()
     sessions: tuple[ApiSession, ...] = ()
     before: Cluster | None = None
+    list: str = ""

@@ -50,7 +50,7 @@ def relevant(example: Example, area: Area) -> Example:
     if area is Area.SELECTORS:
         return Example(selections=example.selections)
     if area is Area.PORTS:
-        return Example(sessions=example.sessions)
+        return Example(sessions=example.sessions, list=example.list)
     return Example(cluster=example.cluster)
 
 
@@ -80,6 +80,8 @@ def to_text(reproducer: Reproducer) -> str:
         header["selections"] = [to_plain(selection) for selection in example.selections]
     if example.sessions:
         header["sessions"] = [to_plain(session) for session in example.sessions]
+    if example.list:
+        header["list"] = example.list
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
     lines = [_TITLE, *(_MARK + line for line in text.splitlines())]
     objects = _objects(example)
@@ -151,7 +153,12 @@ def from_text(text: str, *, where: str) -> Reproducer:
     return Reproducer(
         invariant=invariant,
         requirement=_text(header, "requirement", where),
-        example=Example(cluster=evolve(cluster, settings=settings), selections=selections, sessions=sessions),
+        example=Example(
+            cluster=evolve(cluster, settings=settings),
+            selections=selections,
+            sessions=sessions,
+            list=_text(header, "list", where),
+        ),
         expected=_text(header, "expected", where),
         got=_text(header, "got", where),
         question=_text(header, "question", where),
@@ -183,6 +190,7 @@ _KEYS = (
     "settings",
     "selections",
     "sessions",
+    "list",
 )
 
 

@@ -25,6 +25,8 @@ class Failure:
     got: str
     because: tuple[str, ...] = ()
     stderr: str = ""
+    shows: Example | None = None
+    """A small example that is said to fail as well."""
 
     @classmethod
     def of(cls, error: Exception, example: Example, invariant: Invariant) -> Failure:
@@ -38,6 +40,7 @@ class Failure:
                 expected=shown(error.expected),
                 got=shown(error.got),
                 because=error.because,
+                shows=error.shows,
             )
         assert isinstance(error, AdapterFailure)
         return cls(

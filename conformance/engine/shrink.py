@@ -87,6 +87,8 @@ class Shrinker:
         """
         self._wanted = first
         self.failures[first.example] = first
+        if first.shows is not None and self.fails(first.shows):
+            return self.failures[first.shows]
         if first.outcome in _DEAR:
             return self.reduce(first, attempts=_DEAR_ATTEMPTS)
         seen = 0
@@ -144,6 +146,7 @@ def judge(session: Session, invariant: Invariant, example: Example, *, alpha: fl
 def judge_case(session: Session, invariant: Invariant, case: Case) -> Failure | None:
     """As `judge`, with what the case remembers."""
     example = case.example
+    case.shows = None
     try:
         invariant.check(case)
     except Deviation as error:

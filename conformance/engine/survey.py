@@ -129,6 +129,7 @@ class Survey:
             if record.failure is not None or self.stopped or record.given_up:
                 continue
             started = time.perf_counter()
+            case.shows = None
             try:
                 record.invariant.check(case)
             except Deviation as error:

@@ -39,7 +39,8 @@ class Deviation(Exception):
     """An answer that breaks an invariant.
 
     `question` is what was asked, `expected` and `got` are shown to the reader as
-    they are; `because` are the requirement ids that decided the expectation.
+    they are; `because` are the requirement ids that decided the expectation.  `shows`
+    is a small example that shows it as well, where one is known.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Deviation(Exception):
         expected: Any,
         got: Any,
         because: Sequence[str] = (),
+        shows: Example | None = None,
     ) -> None:
         super().__init__(f"{requirement}: asked {question}, expected {expected}, got {got}")
         self.requirement = requirement
@@ -57,6 +59,7 @@ class Deviation(Exception):
         self.expected = expected
         self.got = got
         self.because = tuple(because)
+        self.shows = shows
 
 
 class Asker(Protocol):
@@ -90,6 +93,8 @@ class Case:
     asker: Asker
     alpha: float = 1e-9
     tally: Tally = field(factory=Tally)
+    shows: Example | None = None
+    """A small example of what is being judged at the moment, where there is one."""
     _memo: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -147,7 +152,12 @@ class Case:
     ) -> None:
         """Report a broken requirement; does not return."""
         raise Deviation(
-            requirement=requirement, question=question, expected=expected, got=got, because=because
+            requirement=requirement,
+            question=question,
+            expected=expected,
+            got=got,
+            because=because,
+            shows=self.shows,
         )
 
 

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -54,18 +53,17 @@ type cause struct {
 // apiServer is the API server's storage of Services. Building one is dear, so it
 // is kept, and each session gets empty objects and allocators.
 type apiServer struct {
-	objects  *memory
-	services *storage.REST
-	status   *storage.StatusREST
-	ips      map[api.IPFamily]*cidr
-	ports    *portRange
+	objects   *memory
+	services  *storage.REST
+	status    *storage.StatusREST
+	addresses *addresses
+	ports     *portRange
 }
 
-// cidr and portRange are allocators that can be replaced by fresh ones.
-type cidr struct{ ipallocator.Interface }
+// portRange is an allocator that can be replaced by a fresh one.
 type portRange struct{ portallocator.Interface }
 
-// apiServers are those that were built, by the families that they know.
+// apiServers are those that were built, by the ranges of addresses that they know.
 type apiServers struct {
 	built map[string]*apiServer
 	codec runtime.Codec
@@ -91,56 +89,44 @@ func (s *apiServers) admit(asked *session) ([]apiResponse, error) {
 
 // fresh is an API server for these settings that holds nothing.
 func (s *apiServers) fresh(of settings) (*apiServer, error) {
-	var families []api.IPFamily
-	ips := map[api.IPFamily]ipallocator.Interface{}
-	for _, text := range of.ServiceCIDRs {
-		_, network, err := netutils.ParseCIDRSloppy(text)
-		if err != nil {
-			return nil, err
-		}
-		family := api.IPv4Protocol
-		if netutils.IsIPv6CIDR(network) {
-			family = api.IPv6Protocol
-		}
-		if ips[family] != nil {
-			// The allocators for that watch ServiceCIDR and IPAddress objects.
-			return nil, errors.New("several ranges of one family are not supported in memory")
-		}
-		if ips[family], err = ipallocator.NewInMemory(network); err != nil {
-			return nil, err
-		}
-		families = append(families, family)
-	}
 	first, last := of.NodePortRange[0], of.NodePortRange[1]
 	ports, err := portallocator.NewInMemory(utilnet.PortRange{Base: first, Size: last - first + 1})
 	if err != nil {
 		return nil, err
 	}
-	key := fmt.Sprint(families)
+	key := strings.Join(of.ServiceCIDRs, ",")
 	if s.built[key] == nil {
-		if s.built[key], err = s.build(families); err != nil {
+		if s.built[key], err = s.build(of.ServiceCIDRs); err != nil {
 			return nil, err
 		}
 	}
 	server := s.built[key]
 	server.objects.clear()
 	server.ports.Interface = ports
-	for family, allocator := range ips {
-		server.ips[family].Interface = allocator
-	}
-	return server, nil
+	return server, server.addresses.clear()
 }
 
-func (s *apiServers) build(families []api.IPFamily) (*apiServer, error) {
-	made := &apiServer{
-		objects: &memory{codec: s.codec},
-		ips:     map[api.IPFamily]*cidr{},
-		ports:   &portRange{},
+func (s *apiServers) build(cidrs []string) (*apiServer, error) {
+	addresses, err := newAddresses(cidrs)
+	if err != nil {
+		return nil, err
 	}
+	made := &apiServer{objects: &memory{codec: s.codec}, addresses: addresses, ports: &portRange{}}
+	var families []api.IPFamily
 	allocators := map[api.IPFamily]ipallocator.Interface{}
-	for _, family := range families {
-		made.ips[family] = &cidr{}
-		allocators[family] = made.ips[family]
+	for _, cidr := range cidrs {
+		isIPv6 := netutils.IsIPv6CIDRString(cidr)
+		family := api.IPv4Protocol
+		if isIPv6 {
+			family = api.IPv6Protocol
+		}
+		if allocators[family] != nil {
+			continue
+		}
+		families = append(families, family)
+		if allocators[family], err = addresses.allocator(isIPv6); err != nil {
+			return nil, err
+		}
 	}
 	services, status, _, err := storage.NewREST(
 		made.objects.options(), families[0], allocators, made.ports, nil, nil, nil,

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports import topics
-from conformance.invariants.ports.turns import steps_in_turn
+from conformance.invariants.ports.turns import judge_grant, steps_in_turn
 from reference.objects import ClusterSettings, ObjectMeta, Service, ServicePort, ServiceSpec
 from reference.questions import ApiRequest, ApiSession, Verb
 
@@ -100,3 +100,36 @@ def dry_runs_change_nothing(case: Case) -> None:
         # What is tried may be refused for another reason: not all numbers are looked at.
         if not step.expectation.allows(granted=step.granted):
             topics.fail_acceptance(case, step, "ALLOC-005", because=("ALLOC-005",))
+
+
+_CIDRS = ("10.96.0.0/28", "10.97.0.0/28", "10.98.0.0/28")
+_OFTEN = 8
+"""How often each address is tried: a server that picks a range at random errs sooner or later."""
+
+
+@lru_cache(maxsize=1)
+def _in_several_ranges() -> tuple[ApiSession, ...]:
+    """One address of each range, and one of none, tried again and again."""
+    addresses = ("10.96.0.5", "10.97.0.5", "10.98.0.5", "10.99.0.5", "")
+    requests = (ApiRequest(Verb.CREATE, _service("web", ip=ip, kind="ClusterIP")) for ip in addresses)
+    tried = tuple(map(_tried, requests)) * _OFTEN
+    return (ApiSession(ClusterSettings(service_cidrs=_CIDRS), tried),)
+
+
+@invariant(
+    "ports.dry-runs-in-several-ranges",
+    kind=Kind.METAMORPHIC,
+    requirements=("ALLOC-005",),
+    asks=("admit",),
+    features=("dry-run", "multiple-service-cidrs"),
+    classes=("granted", "refused"),
+)
+def dry_runs_in_several_ranges(case: Case) -> None:
+    """A request that is tried only is granted for an address of any range of the family, and refused for an
+    address of none.
+    """
+    name = "ports.dry-run-ranges"
+    for step in steps_in_turn(case, name, _in_several_ranges, most=MOST_SESSIONS, whole=True):
+        rejected = step.expectation.rejected
+        case.judged("refused" if rejected else "granted")
+        judge_grant(case, step, "ALLOC-005", question=str(step), because=("ALLOC-031", "ALLOC-005"))

@@ -7,6 +7,7 @@ get their turn; an API server without a second family is not asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -15,7 +16,7 @@ from attrs import evolve
 
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.ports.timeline import Step
-from conformance.invariants.ports.turns import judge_admission, steps_in_turn
+from conformance.invariants.ports.turns import judge_causes, judge_code, judge_grant, steps_in_turn
 from reference.frozenmap import FrozenMap
 from reference.objects import CLUSTER_IP_NONE, ClusterSettings, ObjectMeta, Service, ServicePort, ServiceSpec
 from reference.ports.defaulting import EXTERNAL_NAME
@@ -170,7 +171,7 @@ def _sessions() -> tuple[ApiSession, ...]:
     return tuple(made)
 
 
-def _steps(case: Case) -> tuple[Step, ...]:
+def _steps(case: Case) -> Iterator[Step]:
     """What is answered in the sessions that have their turn."""
     return steps_in_turn(case, "ports.families", _sessions, most=MOST_SESSIONS)
 
@@ -228,17 +229,40 @@ def two_families_admission(case: Case) -> None:
     first of each does not change.
     """
     for step in _steps(case):
-        expectation = step.expectation
-        if expectation.is_open:
+        if step.expectation.is_open:
             continue
-        rejected = expectation.rejected
-        case.judged("refused" if rejected else "granted")
-        rules = rejected.rules if rejected is not None else ()
-        row = next((rule for rule in rules if rule in ADMISSION), "TYPE-013")
-        if expectation.accepted is not None and expectation.accepted.service is not None:
-            row, _ = _rule_of_stored(step, expectation.accepted.service.spec)
-        because = (*rules, *(("VAL-045",) if row.startswith("ALLOC-04") else ()))
-        judge_admission(case, step, row, question=_shown(step), because=because)
+        case.judged("refused" if step.expectation.rejected else "granted")
+        row, because = _rules_of_admission(step)
+        judge_grant(case, step, row, question=_shown(step), because=because)
+        judge_causes(case, step, row, question=_shown(step), because=because)
+
+
+@invariant(
+    "ports.two-families-status-codes",
+    kind=Kind.METAMORPHIC,
+    requirements=ADMISSION,
+    asks=("admit",),
+    features=("dual-stack",),
+    classes=("refused",),
+)
+def two_families_status_codes(case: Case) -> None:
+    """A Service whose addresses, families and policy do not agree is refused as invalid."""
+    for step in _steps(case):
+        if step.expectation.is_open or step.rejected is None:
+            continue
+        case.judged("refused")
+        row, because = _rules_of_admission(step)
+        judge_code(case, step, row, question=_shown(step), because=because)
+
+
+def _rules_of_admission(step: Step) -> tuple[str, tuple[str, ...]]:
+    """The requirement that a wrong answer breaks, and why."""
+    expectation = step.expectation
+    rules = expectation.rejected.rules if expectation.rejected is not None else ()
+    row = next((rule for rule in rules if rule in ADMISSION), "TYPE-013")
+    if expectation.accepted is not None and expectation.accepted.service is not None:
+        row, _ = _rule_of_stored(step, expectation.accepted.service.spec)
+    return row, (*rules, *(("VAL-045",) if row.startswith("ALLOC-04") else ()))
 
 
 @invariant(

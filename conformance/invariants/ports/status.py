@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -93,7 +94,7 @@ def sessions() -> tuple[ApiSession, ...]:
     return tuple(made)
 
 
-def _steps(case: Case) -> tuple[Step, ...]:
+def _steps(case: Case) -> Iterator[Step]:
     return steps_in_turn(case, "ports.status", sessions, most=MOST_SESSIONS)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -59,7 +59,7 @@ def _neither() -> tuple[ApiSession, ...]:
     return (*named, *map(_generated, NEITHER_PREFIXES))
 
 
-def _steps(case: Case) -> tuple[Step, ...]:
+def _steps(case: Case) -> Iterator[Step]:
     return steps_in_turn(case, "ports.relaxed-names", _relaxed, most=MOST_SESSIONS)
 
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Invariants with sessions of their own: what fails is shown as the one session that does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance import reproducer
+from conformance.adapters.in_process import InProcess
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.adapters.session import Session
+from conformance.engine.run import Options, run
+from conformance.engine.shrink import judge_case
+from conformance.faults import all_faults
+from conformance.invariants import all_invariants
+from conformance.invariants.base import Case
+from conformance.outcomes import Outcome
+from conformance.profiles import load_profile
+
+FAULTS = {
+    "ports.relaxed-names": "ports.names-begin-with-a-letter",
+    "ports.several-ranges": "ports.only-the-first-range",
+    "ports.dry-runs-change-nothing": "ports.dry-runs-are-carried-out",
+}
+
+
+@pytest.mark.parametrize(("invariant", "fault"), FAULTS.items())
+def test_the_reproducer_is_the_session_that_fails(invariant: str, fault: str, tmp_path: Path) -> None:
+    """It holds one short session, fails on the faulty server again, and passes on the reference."""
+    make = all_faults()[fault].make
+    assert make is not None
+    options = Options(clusters=100, only={invariant}, folder=tmp_path)
+    with Session(InProcess(factory=make, trusted=True)) as session:
+        (verdict,) = run(session, load_profile("kubernetes"), options).verdicts
+    assert verdict.outcome is Outcome.DEVIATION
+    example = reproducer.load(tmp_path / f"{invariant}.yaml").example
+    (shown,) = example.sessions
+    assert 1 <= len(shown.requests) <= 8
+    assert example.list
+    for factory, wrong in ((make, True), (ReferenceAdapter, False)):
+        with Session(InProcess(factory=factory, trusted=True)) as session:
+            case = Case(example, session)
+            failure = judge_case(session, all_invariants()[invariant], case)
+            assert (failure is not None) is wrong
+            assert failure or case.tally.comparisons
+
+
+def test_the_session_of_one_list_is_not_judged_as_another(tmp_path: Path) -> None:
+    """An invariant that has another list finds nothing to judge in the reproducer."""
+    invariant = "ports.relaxed-names"
+    make = all_faults()[FAULTS[invariant]].make
+    assert make is not None
+    with Session(InProcess(factory=make, trusted=True)) as session:
+        run(
+            session,
+            load_profile("kubernetes"),
+            Options(clusters=100, only={invariant}, folder=tmp_path),
+        )
+        case = Case(reproducer.load(tmp_path / f"{invariant}.yaml").example, session)
+        assert judge_case(session, all_invariants()["ports.several-ranges"], case) is None
+        assert not case.tally.comparisons
