@@ -72,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("select", Area.SELECTORS, q.Selection, q.Matching, stateless=True),
         Operation("endpoint_slices", Area.ENDPOINTS, q.NamespacedName, q.EndpointSlice, answers_many=True),
         Operation("endpoints", Area.ENDPOINTS, q.NamespacedName, q.Endpoints, answers_many=True),
+        Operation("synced_slices", Area.ENDPOINTS, q.NamespacedName, q.EndpointSlice, answers_many=True),
         Operation("mirrored_slices", Area.ENDPOINTS, q.Endpoints, q.EndpointSlice, answers_many=True),
         Operation("route", Area.ROUTING, q.Flow, q.Decision),
         Operation("connect", Area.ROUTING, q.Connection, q.Observation),

@@ -94,6 +94,12 @@ def _endpoints(model: Model, questions: Sequence[Any]) -> list[Any]:
     return [() if item is None else (item,) for item in wanted]
 
 
+def _synced_slices(model: Model, questions: Sequence[Any]) -> list[Any]:
+    from reference.endpoints import synced
+
+    return [synced(model.cluster, name) for name in questions]
+
+
 def _mirrored_slices(model: Model, questions: Sequence[Any]) -> list[Any]:
     from reference.endpoints import mirrored
 
@@ -142,6 +148,7 @@ ANSWERS: dict[str, Callable[[Model, Sequence[Any]], list[Any]]] = {
     "endpoint_slices": _endpoint_slices,
     "endpoints": _endpoints,
     "mirrored_slices": _mirrored_slices,
+    "synced_slices": _synced_slices,
     "route": _route,
     "health_checks": _health_checks,
     "resolve": _resolve,

@@ -51,7 +51,7 @@ def relevant(example: Example, area: Area) -> Example:
         return Example(selections=example.selections)
     if area is Area.PORTS:
         return Example(sessions=example.sessions, list=example.list)
-    return Example(cluster=example.cluster)
+    return Example(cluster=example.cluster, list=example.list)
 
 
 def _objects(example: Example) -> list[dict[str, Any]]:

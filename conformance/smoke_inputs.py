@@ -133,6 +133,7 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
     ),
     "endpoint_slices": (NamespacedName("default", "web"), NamespacedName("default", "no-such-service")),
     "endpoints": (NamespacedName("default", "web"), NamespacedName("default", "no-such-service")),
+    "synced_slices": (NamespacedName("default", "web"), NamespacedName("default", "no-such-service")),
     "mirrored_slices": (
         Endpoints(
             ObjectMeta(name="no-such-service", namespace="default"),

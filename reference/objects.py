@@ -484,6 +484,7 @@ class ClusterSettings:
 
     `service_cidrs` is ordered, primary family first.  `node_port_range` is
     inclusive at both ends.  `pod_cidrs` is what a proxy takes for pod traffic.
+    `max_endpoints_per_slice` is the EndpointSlice controller's flag, with its default (SLICE-001).
     """
 
     cluster_domain: str = "cluster.local"
@@ -491,6 +492,7 @@ class ClusterSettings:
     pod_cidrs: tuple[str, ...] = ("10.244.0.0/16",)
     node_port_range: tuple[int, int] = (30000, 32767)
     cluster_dns: tuple[str, ...] = ("10.96.0.10",)
+    max_endpoints_per_slice: int = 100
 
 
 @frozen

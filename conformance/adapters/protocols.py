@@ -59,6 +59,15 @@ class LegacyEndpoints(Protocol):
     def endpoints(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[q.Endpoints]]: ...
 
 
+class SyncsSlices(Protocol):
+    """An EndpointSlice controller that starts from slices which are there, those of the applied cluster.
+
+    The answer is every slice of the Service afterwards, those of other authors included.
+    """
+
+    def synced_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]: ...
+
+
 class Mirrors(Protocol):
     """A mirroring controller: the slices that it wants for each Endpoints object written by hand.
 

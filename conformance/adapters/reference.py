@@ -68,6 +68,10 @@ class ReferenceAdapter:
         """The controller of legacy Endpoints."""
         return self.answer("endpoints", services)  # type: ignore[return-value]
 
+    def synced_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]:
+        """The EndpointSlice controller, where there are slices already."""
+        return self.answer("synced_slices", services)  # type: ignore[return-value]
+
     def mirrored_slices(self, items: Sequence[Endpoints]) -> Sequence[Sequence[EndpointSlice]]:
         """The mirroring controller."""
         return self.answer("mirrored_slices", items)  # type: ignore[return-value]

@@ -20,6 +20,7 @@ from reference.endpoints.legacy import endpoints_of
 from reference.endpoints.membership import address_families, is_managed
 from reference.endpoints.mirroring import mirrored_slices
 from reference.endpoints.packing import View, slices_of
+from reference.endpoints.syncing import synced_slices
 from reference.objects import (
     ENDPOINT_SLICE_CONTROLLER,
     MANAGED_BY_LABEL,
@@ -38,6 +39,7 @@ __all__ = [
     "legacy_endpoints",
     "linked_slices",
     "mirrored",
+    "synced",
     "with_managed_slices",
 ]
 
@@ -61,6 +63,16 @@ def legacy_endpoints(cluster: Cluster, service: NamespacedName) -> Endpoints | N
 def mirrored(cluster: Cluster, item: Endpoints) -> tuple[EndpointSlice, ...]:
     """The slices that mirror an Endpoints object which was written by hand (EP-041, EP-042)."""
     return mirrored_slices(item, _named(cluster, NamespacedName(item.metadata.namespace, item.metadata.name)))
+
+
+def synced(cluster: Cluster, service: NamespacedName) -> tuple[EndpointSlice, ...]:
+    """The slices of a Service after the controller has looked at those that the cluster has.
+
+    EP-024, EP-026 to EP-028, SLICE-005 to SLICE-012, SLICE-014, SLICE-015.
+    """
+    found = _named(cluster, service)
+    before = linked_slices(cluster, service)
+    return before if found is None else synced_slices(found, before, View.of(cluster))
 
 
 def _named(cluster: Cluster, name: NamespacedName) -> Service | None:

@@ -41,20 +41,18 @@ from reference.objects import (
 )
 from reference.selectors import service_selects
 
-MAX_ENDPOINTS_PER_SLICE = 100
-"""The controller's default (SLICE-001)."""
-
 
 @frozen
 class View:
     """What the controller sees of a cluster, looked up once: pods by namespace, zones by node.
 
     The zone of a node without the label is None; a node that does not exist has
-    no entry.
+    no entry.  `most` is how many endpoints a slice may have.
     """
 
     pods: dict[str, list[Pod]]
     zones: dict[str, str | None]
+    most: int
 
     @classmethod
     def of(cls, cluster: Cluster) -> View:
@@ -63,7 +61,7 @@ class View:
         for pod in cluster.pods:
             pods.setdefault(pod.metadata.namespace, []).append(pod)
         zones = {node.metadata.name: node.metadata.labels.get(ZONE_LABEL) or None for node in cluster.nodes}
-        return cls(pods, zones)
+        return cls(pods, zones, cluster.settings.max_endpoints_per_slice)
 
 
 def slices_of(service: Service, view: View) -> tuple[EndpointSlice, ...]:
@@ -74,30 +72,41 @@ def slices_of(service: Service, view: View) -> tuple[EndpointSlice, ...]:
     """
     if not is_managed(service):
         return ()
+    slices: list[EndpointSlice] = []
+    for family, groups in wanted_endpoints(service, view).items():
+        for ports, endpoints in groups.items() if groups else [((), [])]:
+            for packed in _chunks(endpoints, view.most) or [()]:
+                slices.append(new_slice(service, len(slices), family, packed, ports))
+    return tuple(slices)
+
+
+Groups = dict[tuple[EndpointPort, ...], list[Endpoint]]
+"""Endpoints by their ports."""
+
+
+def wanted_endpoints(service: Service, view: View) -> dict[str, Groups]:
+    """The endpoints of a Service with a selector, by family."""
     selected = [
         (pod, slice_ports(service, pod))
         for pod in view.pods.get(service.metadata.namespace, ())  # SEL-007: of its own namespace
         if service_selects(service.spec.selector, pod.metadata.labels) and is_eligible(pod)
     ]
-    slices: list[EndpointSlice] = []
-    for family in address_families(service):
-        groups = _by_ports(service, selected, family, view.zones)
-        for ports, endpoints in groups.items() if groups else [((), [])]:
-            for packed in _chunks(endpoints) or [()]:
-                slices.append(
-                    EndpointSlice(
-                        metadata=_metadata(service, len(slices)),
-                        address_type=family,
-                        endpoints=packed,
-                        ports=ports,
-                    )
-                )
-    return tuple(slices)
+    return {family: _by_ports(service, selected, family, view.zones) for family in address_families(service)}
 
 
-def _chunks(endpoints: list[Endpoint]) -> list[tuple[Endpoint, ...]]:
+def new_slice(
+    service: Service,
+    number: int,
+    family: str,
+    endpoints: tuple[Endpoint, ...] = (),
+    ports: tuple[EndpointPort, ...] = (),
+) -> EndpointSlice:
+    """A slice of the controller; without endpoints and ports it stands for a family that has none."""
+    return EndpointSlice(_metadata(service, number), family, endpoints, ports)
+
+
+def _chunks(endpoints: list[Endpoint], most: int) -> list[tuple[Endpoint, ...]]:
     """As many endpoints in each slice as it may have (SLICE-005)."""
-    most = MAX_ENDPOINTS_PER_SLICE
     return [tuple(endpoints[start : start + most]) for start in range(0, len(endpoints), most)]
 
 
@@ -106,9 +115,9 @@ def _by_ports(
     selected: list[tuple[Pod, tuple[EndpointPort, ...]]],
     family: str,
     zones: dict[str, str | None],
-) -> dict[tuple[EndpointPort, ...], list[Endpoint]]:
+) -> Groups:
     """The endpoints of a family by their resolved ports (SLICE-003, SLICE-004, PORT-007)."""
-    groups: dict[tuple[EndpointPort, ...], list[Endpoint]] = {}
+    groups: Groups = {}
     for pod, ports in selected:
         made = endpoint_of(pod, service, family, zones)
         if made is not None:
@@ -172,15 +181,24 @@ def _endpoint(
 def _metadata(service: Service, number: int) -> ObjectMeta:
     """The metadata of the `number`th slice; the number stands for the random suffix (SLICE-016)."""
     metadata = service.metadata
-    headless = service.spec.cluster_ip in ("", CLUSTER_IP_NONE)
     return _cached_metadata(
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,
         labels=metadata.labels,
-        headless=headless,
+        headless=_is_headless(service),
         number=number,
     )
+
+
+def _is_headless(service: Service) -> bool:
+    return service.spec.cluster_ip in ("", CLUSTER_IP_NONE)
+
+
+def labels_of(service: Service) -> Labels:
+    """The labels of a Service's slices."""
+    metadata = service.metadata
+    return slice_labels(metadata.name, metadata.labels, headless=_is_headless(service))
 
 
 @lru_cache(maxsize=4096)

@@ -145,4 +145,5 @@ def test_which_fields_an_answer_may_have() -> None:
         "endpoint_slices",
         "endpoints",
         "mirrored_slices",
+        "synced_slices",
     }

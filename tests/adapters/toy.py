@@ -71,6 +71,10 @@ class Toy:
             for name in services
         ]
 
+    def synced_slices(self, services: Sequence[NamespacedName]) -> list[list[EndpointSlice]]:
+        """As from no slices."""
+        return self.endpoint_slices(services)
+
     def mirrored_slices(self, items: Sequence[Endpoints]) -> list[list[EndpointSlice]]:
         """An empty slice for each object."""
         return [[EndpointSlice(ObjectMeta(name=f"{item.metadata.name}-1"), "IPv4")] for item in items]

@@ -18,6 +18,7 @@ from conformance.invariants.endpoints import (
     service_changes,
     single_change,
     stated,
+    syncing,
     transitions,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "service_changes",
     "single_change",
     "stated",
+    "syncing",
     "transitions",
 ]

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services that have slices already: what was written for them before, and what is wanted now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+
+from attrs import evolve, frozen
+
+from reference.endpoints.membership import IPV4, IPV6
+from reference.endpoints.packing import endpoint_of, labels_of, new_slice
+from reference.frozenmap import FrozenMap
+from reference.objects import (
+    MANAGED_BY_LABEL,
+    Cluster,
+    ClusterSettings,
+    Container,
+    Endpoint,
+    EndpointPort,
+    EndpointSlice,
+    Namespace,
+    Node,
+    ObjectMeta,
+    Pod,
+    PodCondition,
+    PodIP,
+    PodSpec,
+    PodStatus,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
+
+MOST = (2, 3, 4)
+"""How many endpoints a slice may have, one after the other."""
+
+_PORTS = (ServicePort(80, "http", "TCP", 8080),)
+_SLICE_PORTS = (EndpointPort("http", 8080, "TCP"),)
+_OTHER_PORTS = (EndpointPort("http", 9090, "TCP"),)
+
+
+@frozen
+class Had:
+    """A slice that is there.
+
+    Of its endpoints so many are wanted as they are, wanted but changed since, and
+    gone.  `kind` says what is special about it.
+    """
+
+    kept: int = 0
+    changed: int = 0
+    gone: int = 0
+    kind: str = ""
+
+
+@frozen
+class Scenario:
+    """The slices of a Service, how many pods have come since, and what the Service is now."""
+
+    had: tuple[Had, ...]
+    new: int = 0
+    now: str = ""
+
+    def __str__(self) -> str:
+        text = "; ".join(
+            ", ".join(
+                filter(
+                    None,
+                    (
+                        each.kind,
+                        *(
+                            f"{count} {name}"
+                            for name, count in (
+                                ("kept", each.kept),
+                                ("changed", each.changed),
+                                ("gone", each.gone),
+                            )
+                            if count
+                        ),
+                    ),
+                )
+            )
+            or "empty"
+            for each in self.had
+        )
+        return f"slices [{text or 'none'}], {self.new} new pods" + (f", {self.now}" if self.now else "")
+
+
+KINDS = (
+    "of another author",
+    "of the mirroring controller",
+    "of an older Service",
+    "being deleted",
+    "of IPv6",
+    "of other ports",
+    "with other labels",
+    "placeholder",
+)
+NOW = ("ExternalName", "without selector", "being deleted")
+
+
+@lru_cache(maxsize=1)
+def scenarios() -> tuple[Scenario, ...]:
+    """All scenarios in which it is decided how many endpoints each slice has."""
+    plain = [Had(*counts) for counts in product(range(4), range(2), range(3)) if 0 < sum(counts) <= MOST[0]]
+    full = [Had(*counts) for counts in ((3, 0, 0), (2, 1, 0), (2, 0, 1), (1, 0, 2), (0, 0, 3), (4, 0, 0))]
+    made = [Scenario((), new) for new in range(12)]
+    made += [Scenario((one,), new) for one in (*plain, *full) for new in (0, 1, 2, 5)]
+    made += [
+        Scenario(pair, new)
+        for pair in product((*plain, *full), repeat=2)
+        for new in (0, 1, 2, 3, 7)
+        if _is_decided(pair)
+    ]
+    made += [
+        Scenario((Had(1, 0, 1, kind), *more), new)
+        for kind in KINDS
+        for more in ((), (Had(1),), (Had(0, 0, 2),), (Had(0, 1),))
+        for new in (0, 1, 4)
+    ]
+    made += [
+        Scenario(had, new, now)
+        for now in NOW
+        for had in ((), (Had(1),), (Had(1, 0, 1),), (Had(0, 0, 2),), (Had(1), Had(1, 0, 1, KINDS[0])))
+        for new in (0, 3)
+    ]
+    return tuple(made)
+
+
+def _is_decided(had: Sequence[Had]) -> bool:
+    """Whether no two slices are alike in what a choice among slices depends on."""
+    touched = [each.kept + each.changed for each in had if each.changed or each.gone]
+    untouched = [each.kept for each in had if not (each.changed or each.gone)]
+    return len(set(touched)) == len(touched) and len(set(untouched)) == len(untouched)
+
+
+def cluster_of(chosen: Sequence[Scenario], most: int) -> Cluster:
+    """A cluster with a Service for each scenario."""
+    settings = ClusterSettings(max_endpoints_per_slice=most)
+    node = Node(ObjectMeta(name="node-a"))
+    cluster = Cluster(settings, (Namespace(ObjectMeta(name="default")),), (node,))
+    for number, scenario in enumerate(chosen):
+        pods, service, slices = _objects(scenario, number, most)
+        cluster = evolve(
+            cluster,
+            pods=(*cluster.pods, *pods),
+            services=(*cluster.services, service),
+            endpoint_slices=(*cluster.endpoint_slices, *slices),
+        )
+    return cluster
+
+
+def _objects(
+    scenario: Scenario, number: int, most: int
+) -> tuple[tuple[Pod, ...], Service, tuple[EndpointSlice, ...]]:
+    name = f"web-{number}"
+    service = _service(name, number, scenario.now)
+    selecting = _service(name, number, "")
+    slices = []
+    pods: list[Pod] = []
+    used = 0
+    for index, had in enumerate(scenario.had):
+        entries, wanted, used = _entries(selecting, number, had, used, most)
+        pods += wanted
+        slices.append(_slice(selecting, f"had-{number}-{index}", had.kind, tuple(entries)))
+    pods += [_pod(name, number, used + place) for place in range(scenario.new)]
+    return tuple(pods), service, tuple(slices)
+
+
+def _entries(
+    service: Service, number: int, had: Had, used: int, most: int
+) -> tuple[list[Endpoint], list[Pod], int]:
+    """What is in a slice, and those of its pods that are there still."""
+    if had.kind == "placeholder":
+        return [], [], used
+    entries, pods = [], []
+    states = ("kept",) * had.kept + ("changed",) * had.changed + ("gone",) * had.gone
+    for state in states[:most]:
+        pod = _pod(service.metadata.name, number, used)
+        used += 1
+        endpoint = endpoint_of(pod, service, IPV4, {"node-a": None})
+        assert endpoint is not None
+        if state == "changed":
+            endpoint = evolve(endpoint, conditions=evolve(endpoint.conditions, ready=False, serving=False))
+        if had.kind == "of IPv6":
+            address = f"fd00:10:244:{number:x}::{used:x}"
+            endpoint = evolve(endpoint, addresses=(address,))
+        entries.append(endpoint)
+        # Pods of slices of another family, or of other authors, are none of the Service's own.
+        if state != "gone" and had.kind not in KINDS[:5]:
+            pods.append(pod)
+    return entries, pods, used
+
+
+def _slice(service: Service, name: str, kind: str, endpoints: tuple[Endpoint, ...]) -> EndpointSlice:
+    made = new_slice(service, 0, IPV6 if kind == "of IPv6" else IPV4, endpoints, _SLICE_PORTS)
+    metadata = evolve(made.metadata, name=name, generate_name="", labels=labels_of(service))
+    if kind == "placeholder":
+        made = evolve(made, ports=())
+    elif kind == "of other ports":
+        made = evolve(made, ports=_OTHER_PORTS)
+    elif kind == "of another author":
+        metadata = evolve(metadata, labels=metadata.labels.without(MANAGED_BY_LABEL), owner_references=())
+    elif kind == "of the mirroring controller":
+        labels = metadata.labels | {MANAGED_BY_LABEL: "endpointslicemirroring-controller.k8s.io"}
+        metadata = evolve(metadata, labels=labels, owner_references=())
+    elif kind == "of an older Service":
+        (owner,) = metadata.owner_references
+        metadata = evolve(metadata, owner_references=(evolve(owner, uid="older"),))
+    elif kind == "being deleted":
+        metadata = evolve(metadata, deletion_timestamp=5)
+    elif kind == "with other labels":
+        metadata = evolve(metadata, labels=metadata.labels | {"team": "a"})
+    return evolve(made, metadata=metadata)
+
+
+def _service(name: str, number: int, now: str) -> Service:
+    ip = f"10.96.1.{number + 1}"
+    spec = ServiceSpec(
+        type="ClusterIP",
+        selector=FrozenMap({"app": name}),
+        ports=_PORTS,
+        cluster_ip=ip,
+        cluster_ips=(ip,),
+        ip_families=(IPV4,),
+        ip_family_policy="SingleStack",
+    )
+    metadata = ObjectMeta(name=name, namespace="default", uid=f"uid-{name}")
+    if now == "ExternalName":
+        spec = ServiceSpec(type="ExternalName", external_name="db.example.com")
+    elif now == "without selector":
+        spec = evolve(spec, selector=None)
+    elif now == "being deleted":
+        metadata = evolve(metadata, deletion_timestamp=5)
+    return Service(metadata, spec)
+
+
+def _pod(service: str, number: int, place: int) -> Pod:
+    name = f"{service}-{place}"
+    ip = f"10.244.{number}.{place + 1}"
+    ready = (PodCondition("Ready", "True"),)
+    return Pod(
+        ObjectMeta(name=name, namespace="default", uid=f"uid-{name}", labels=FrozenMap({"app": service})),
+        PodSpec(node_name="node-a", containers=(Container(name="web"),)),
+        PodStatus(phase="Running", pod_ip=ip, pod_ips=(PodIP(ip),), conditions=ready),
+    )

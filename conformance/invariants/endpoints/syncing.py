@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of slices that are there: what changes, and what is left alone.
+
+The Services and their slices are made here (`scenarios`) and are the same for every
+input but for which of them get their turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve, frozen
+
+from conformance.example import Example
+from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.endpoints.answers import slices_of
+from conformance.invariants.endpoints.scenarios import MOST, cluster_of, scenarios
+from conformance.questions import spread, turn_of
+from reference.endpoints import linked_slices, synced
+from reference.endpoints.syncing import identity, is_own, is_owned
+from reference.objects import Cluster, EndpointSlice, NamespacedName, Service
+
+MOST_SCENARIOS = 12
+"""How many get their turn with one input."""
+LIST = "endpoints.scenarios"
+
+Slices = tuple[EndpointSlice, ...]
+
+
+@frozen(eq=False)
+class Look:
+    """One look of the controller at the slices of a Service."""
+
+    service: Service
+    most: int
+    before: dict[str, EndpointSlice]
+    wanted: dict[str, EndpointSlice]
+    got: dict[str, EndpointSlice]
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether the controller does anything for the Service."""
+        return bool(self.service.spec.selector) and self.service.spec.type != "ExternalName"
+
+    def own(self) -> Iterator[tuple[str, EndpointSlice]]:
+        """The slices that are the controller's business."""
+        for name, piece in self.before.items():
+            if self.is_managed and is_own(piece):
+                yield name, piece
+
+    def stays(self, name: str) -> bool:
+        """Whether the slice is there afterwards, and not only its name."""
+        wanted = self.wanted.get(name)
+        if wanted is None:
+            return False
+        was = self.before[name]
+        kept = _identities(was) & _identities(wanted)
+        return bool(kept) or (_identities(was), set(was.ports)) == (_identities(wanted), set(wanted.ports))
+
+    def __str__(self) -> str:
+        metadata = self.service.metadata
+        had = ", ".join(f"{name} of {len(piece.endpoints)}" for name, piece in self.before.items())
+        return (
+            f"{slices_of(NamespacedName(metadata.namespace, metadata.name))}, which had {had or 'none'}"
+            f" ({self.most} endpoints at most)"
+        )
+
+
+def _identities(piece: EndpointSlice) -> set[object]:
+    return {identity(endpoint) for endpoint in piece.endpoints}
+
+
+def _shown(piece: EndpointSlice) -> str:
+    addresses = sorted(address for endpoint in piece.endpoints for address in endpoint.addresses)
+    return f"[{', '.join(addresses)}]"
+
+
+def _looks(case: Case) -> Iterator[Look]:
+    """What is answered for the scenarios that have their turn, or for a reproducer of them."""
+    given = case.example.list
+    if given and given != LIST:
+        return
+
+    def ask() -> tuple[Cluster, list[tuple[NamespacedName, Slices]]]:
+        cluster = case.cluster
+        if not given:
+            turn = turn_of(cluster)
+            chosen = spread(scenarios(), most=MOST_SCENARIOS, turn=turn)
+            cluster = cluster_of(chosen, MOST[turn % len(MOST)])
+        names = [NamespacedName(each.metadata.namespace, each.metadata.name) for each in cluster.services]
+        if not names:
+            return cluster, []
+        answers = case.variant(evolve(case.example, cluster=cluster)).ask("synced_slices", names)
+        return cluster, [(name, tuple(got)) for name, got in zip(names, answers, strict=True)]
+
+    cluster, answered = case.memo(LIST, ask)
+    for service, (name, got) in zip(cluster.services, answered, strict=True):
+        case.shows = Example(cluster=_alone(cluster, service), list=LIST)
+        yield Look(
+            service,
+            cluster.settings.max_endpoints_per_slice,
+            _by_name(linked_slices(cluster, name)),
+            _by_name(synced(cluster, name)),
+            _by_name(got),
+        )
+    case.shows = None
+
+
+def _by_name(slices: Slices) -> dict[str, EndpointSlice]:
+    return {piece.metadata.name: piece for piece in slices}
+
+
+def _alone(cluster: Cluster, service: Service) -> Cluster:
+    """The cluster with the one Service, its pods and its slices."""
+    name = NamespacedName(service.metadata.namespace, service.metadata.name)
+    label = ("app", service.metadata.name)
+    return evolve(
+        cluster,
+        services=(service,),
+        pods=tuple(pod for pod in cluster.pods if label in pod.metadata.labels.items()),
+        endpoint_slices=linked_slices(cluster, name),
+    )
+
+
+def _broken(case: Case, rule: str, look: Look, *, expected: str, got: str) -> None:
+    case.fail(rule, question=str(look), expected=expected, got=got, because=(rule,))
+
+
+@invariant(
+    "endpoints.endpoints-stay-in-their-slice",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-007", "SLICE-013"),
+    asks=("synced_slices",),
+    classes=("kept",),
+)
+def endpoints_stay_in_their_slice(case: Case) -> None:
+    """An endpoint that is wanted still, changed or not, stays in the slice in which it is."""
+    for look in _looks(case):
+        for name, piece in look.own():
+            if not look.stays(name):
+                continue
+            kept = _identities(piece) & _identities(look.wanted[name])
+            case.judged("kept")
+            if name not in look.got or not kept <= _identities(look.got[name]):
+                got = _shown(look.got[name]) if name in look.got else "no such slice"
+                _broken(case, "SLICE-007", look, expected=f"{name} keeps its {len(kept)} endpoints", got=got)
+
+
+@invariant(
+    "endpoints.new-endpoints-fill-slices",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-005", "SLICE-007", "SLICE-008"),
+    asks=("synced_slices",),
+    classes=("from nothing", "with slices", "room in two slices"),
+)
+def new_endpoints_fill_slices(case: Case) -> None:
+    """New endpoints fill the slices that change anyway, the fullest first; what is left goes to one other
+    slice that has room for all of it, or to new ones.
+    """
+    for look in _looks(case):
+        if not look.is_managed:
+            continue
+        stay = {name for name, _ in look.own() if look.stays(name)}
+        others = {name for name in look.before if name in look.wanted} - stay
+        foreign = {name for name in others if not is_own(look.before[name])}
+        case.judged("with slices" if stay else "from nothing")
+        row = "SLICE-007" if stay else "SLICE-005"
+        room = [name for name in stay if len(look.before[name].endpoints) < look.most]
+        if len(room) > 1 and all(look.wanted[name] == look.before[name] for name in room):
+            case.judged("room in two slices")
+            row = "SLICE-008"
+        for name in stay & look.got.keys():
+            wanted, got = len(look.wanted[name].endpoints), len(look.got[name].endpoints)
+            if wanted != got:
+                _broken(case, row, look, expected=f"{name} with {wanted} endpoints", got=f"{got} of them")
+        wanted_sizes, got_sizes = (
+            sorted(len(piece.endpoints) for name, piece in some.items() if name not in stay | foreign)
+            for some in (look.wanted, look.got)
+        )
+        if wanted_sizes != got_sizes:
+            expected = f"{wanted_sizes or 'no'} endpoints in other slices"
+            _broken(case, row, look, expected=expected, got=f"{got_sizes or 'none'}")
+
+
+@invariant(
+    "endpoints.emptied-slices",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-009",),
+    asks=("synced_slices",),
+    classes=("deleted", "written anew"),
+)
+def emptied_slices(case: Case) -> None:
+    """A slice without any wanted endpoint is deleted, or written anew where another slice is made."""
+    for look in _looks(case):
+        emptied = {name for name, piece in look.own() if not look.stays(name) and _is_current(look, piece)}
+        if not emptied:
+            continue
+        wanted = len(emptied & look.wanted.keys())
+        got = len(emptied & look.got.keys())
+        case.judged("written anew" if wanted else "deleted")
+        if wanted != got:
+            expected = f"{wanted} of the emptied slices {', '.join(sorted(emptied))}"
+            _broken(case, "SLICE-009", look, expected=expected, got=f"{got} of them")
+
+
+def _is_current(look: Look, piece: EndpointSlice) -> bool:
+    return is_owned(piece, look.service) and piece.address_type in look.service.spec.ip_families
+
+
+@invariant(
+    "endpoints.slices-of-a-family-that-left",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-012",),
+    asks=("synced_slices",),
+    classes=("left",),
+)
+def slices_of_a_family_that_left(case: Case) -> None:
+    """Slices of a family that the Service does not have any more are deleted."""
+    for look in _looks(case):
+        for name, piece in look.own():
+            if piece.address_type in look.service.spec.ip_families:
+                continue
+            case.judged("left")
+            if name in look.got:
+                expected = f"no {name}, which is of {piece.address_type}"
+                _broken(case, "SLICE-012", look, expected=expected, got=_shown(look.got[name]))
+
+
+@invariant(
+    "endpoints.slices-of-an-older-service",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-015",),
+    asks=("synced_slices",),
+    classes=("older",),
+)
+def slices_of_an_older_service(case: Case) -> None:
+    """Slices that belong to an older Service of the same name are deleted."""
+    for look in _looks(case):
+        for name, piece in look.own():
+            if is_owned(piece, look.service):
+                continue
+            case.judged("older")
+            if name in look.got:
+                expected = f"no {name}, which belongs to a Service that is gone"
+                _broken(case, "SLICE-015", look, expected=expected, got=_shown(look.got[name]))
+
+
+@invariant(
+    "endpoints.slices-left-alone",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-014", "EP-026", "EP-027"),
+    asks=("synced_slices",),
+    classes=("of another author", "being deleted", "of a Service that is not managed"),
+)
+def slices_left_alone(case: Case) -> None:
+    """Slices of other authors and slices that are being deleted stay as they are, and so do all slices of a
+    Service that has no selector any more or has become an ExternalName.
+    """
+    for look in _looks(case):
+        for name, piece in look.before.items():
+            if not look.is_managed:
+                row, met = "EP-026", "of a Service that is not managed"
+            elif is_own(piece):
+                continue
+            elif piece.metadata.deletion_timestamp is not None:
+                row, met = "SLICE-014", "being deleted"
+            else:
+                row, met = "EP-027", "of another author"
+            case.judged(met)
+            got = look.got.get(name)
+            if got is None or (_identities(got), set(got.ports)) != (_identities(piece), set(piece.ports)):
+                _broken(case, row, look, expected=f"{name} as it is", got=_shown(got) if got else "deleted")
+
+
+@invariant(
+    "endpoints.no-new-slices-for-a-service-that-goes",
+    kind=Kind.METAMORPHIC,
+    requirements=("EP-028",),
+    asks=("synced_slices",),
+    classes=("being deleted",),
+)
+def no_new_slices_for_a_service_that_goes(case: Case) -> None:
+    """For a Service that is being deleted no slice is made."""
+    for look in _looks(case):
+        if look.service.metadata.deletion_timestamp is None:
+            continue
+        case.judged("being deleted")
+        if new := look.got.keys() - look.before.keys():
+            _broken(case, "EP-028", look, expected="no new slice", got=", ".join(sorted(new)))
