@@ -67,15 +67,15 @@ class Claims:
 class Budget:
     """How hard to look.
 
-    `statistical_examples`: on how many clusters each statistical invariant is
-    judged; `metamorphic_per_cluster`: how many metamorphic invariants take their
-    turn on one cluster; `shrink_seconds`: the most time to shrink one failure;
-    `minimum_inputs`: fewer make the verdict "not exercised", which fails the run.
+    `metamorphic_examples` and `statistical_examples`: on how many clusters each
+    metamorphic and each statistical invariant is judged; `shrink_seconds`: the most
+    time to shrink one failure; `minimum_inputs`: fewer make the verdict "not
+    exercised", which fails the run.
     """
 
     clusters: int
+    metamorphic_examples: int
     statistical_examples: int
-    metamorphic_per_cluster: int
     shrink_seconds: int
     minimum_inputs: int
 
@@ -213,7 +213,7 @@ def _profile(top: Section, today: date) -> Profile:
 
 def _check_minimum(profile: Profile, section: Section) -> None:
     """A minimum that cannot be reached would make every verdict "not exercised"."""
-    for name in ("clusters", "statistical_examples"):
+    for name in ("clusters", "metamorphic_examples", "statistical_examples"):
         reached = getattr(profile.budget, name)
         if profile.budget.minimum_inputs > reached:
             raise section.place("minimum_inputs").error(

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import frozen
 
 from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
 from conformance.engine.generation import drawn
+from conformance.engine.quota import Quota
 from conformance.engine.records import Failure
 from conformance.engine.shrink import Shrinker, judge_case
 from conformance.engine.survey import alpha
@@ -81,18 +83,24 @@ def _hunt(
     """`small` are the examples to which other requirements were shrunk; None for no shrinking."""
     every = claiming(requirement)
     judging = [each for each in every if missing_operation(each, session.supports) is None]
+    quota = Quota()
     # What a run of `standard` may spend on each.
     share = alpha(sum(each.kind is Kind.STATISTICAL for each in all_invariants().values()), 20)
     # Most faults are noticed early, and drawing all inputs takes seconds.
     for first, last in ((0, min(_FIRST, clusters)), (_FIRST, clusters)):
         for number, example in enumerate(inputs(first, last) if first < last else (), start=first + 1):
-            caught = _caught(judging, requirement, session, example, share)
+            case = Case(example, session, share)
+            caught = _caught(judging, requirement, case, partial(quota.judge, session))
             if not caught:
                 continue
             invariant, failure = caught[0]
             smallest = failure.example
             # What broke one requirement often breaks another, and shrinking is most of the work.
-            again = [each for each in small or () if _caught(judging, requirement, session, each, share)]
+            again = [
+                each
+                for each in small or ()
+                if _caught(judging, requirement, Case(each, session, share), partial(judge_case, session))
+            ]
             if again:
                 smallest = again[0]
             elif small is not None:
@@ -120,13 +128,15 @@ def _hunt(
 
 
 def _caught(
-    judging: Sequence[Invariant], requirement: str, session: Session, example: Example, share: float
+    judging: Sequence[Invariant],
+    requirement: str,
+    case: Case,
+    judge: Callable[[Invariant, Case], Failure | None],
 ) -> list[tuple[Invariant, Failure]]:
     """The invariants that report the requirement on an example."""
-    case = Case(example, session, share)
     found = []
     for invariant in judging:
-        failure = judge_case(session, invariant, case)
+        failure = judge(invariant, case)
         # A crash is no proof that the invariant looks.
         if failure is None or failure.outcome is not Outcome.DEVIATION:
             continue

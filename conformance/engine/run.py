@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from conformance import reproducer
 from conformance.adapters.session import Session
+from conformance.engine.quota import most_examples
 from conformance.engine.records import Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
@@ -88,8 +89,7 @@ class _Run:
         self.survey = Survey(
             session=session,
             invariants=selected.judged,
-            metamorphic_per_example=profile.budget.metamorphic_per_cluster,
-            statistical_examples=profile.budget.statistical_examples,
+            most=most_examples(profile.budget),
             on_example=listener.step,
             on_failure=self._found,
         )

@@ -88,7 +88,7 @@ class Shrinker:
         self._wanted = first
         self.failures[first.example] = first
         if first.shows is not None and self.fails(first.shows):
-            return self.failures[first.shows]
+            return self.reduce(self.failures[first.shows])
         if first.outcome in _DEAR:
             return self.reduce(first, attempts=_DEAR_ATTEMPTS)
         seen = 0

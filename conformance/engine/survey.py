@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from attrs import define, field
@@ -33,10 +33,6 @@ MOST_HANGS = 3
 """After so many hangs, which may take long, the survey stops."""
 
 
-_TRIES = 4
-"""How many metamorphic invariants are tried for each turn that is to be taken."""
-
-
 class StopSurvey(BaseException):
     """Ends a survey early; not an `Exception`, so that Hypothesis lets it through."""
 
@@ -45,16 +41,14 @@ class StopSurvey(BaseException):
 class Survey:
     """Judges examples one after the other and keeps the records.
 
-    `metamorphic_per_example` bounds the cost of invariants that apply a second
-    cluster: they take turns.  A statistical invariant is judged on at most
-    `statistical_examples` examples, over which its share of the false-alarm
-    probability is spread.
+    An invariant of a kind that is in `most` is judged on so many examples: a
+    metamorphic one applies further clusters, and a statistical one has its share of the
+    false-alarm probability to spread over them.
     """
 
     session: Session
     invariants: Sequence[Invariant]
-    metamorphic_per_example: int
-    statistical_examples: int
+    most: Mapping[Kind, int]
     on_example: Callable[[int], None] = lambda _: None
     on_failure: Callable[[Record], None] = lambda _: None
     clusters: int = 0
@@ -65,23 +59,16 @@ class Survey:
     prefix: list[int] = field(factory=list)
     """Hashes of the generated examples in order, to check that a shrink sees the same."""
     records: dict[str, Record] = field(init=False)
-    _plain: list[Record] = field(init=False)
-    _turns: list[Record] = field(init=False)
-    _statistical: list[Record] = field(init=False)
+    _statistical: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.records = {invariant.id: Record(invariant) for invariant in self.invariants}
-        every = list(self.records.values())
-        self._turns = [record for record in every if record.invariant.kind is Kind.METAMORPHIC]
-        self._statistical = [record for record in every if record.invariant.kind is Kind.STATISTICAL]
-        self._plain = [
-            record for record in every if record.invariant.kind not in (Kind.METAMORPHIC, Kind.STATISTICAL)
-        ]
+        self._statistical = sum(each.kind is Kind.STATISTICAL for each in self.invariants)
 
     @property
     def alpha(self) -> float:
         """What one statistical check may add to the run's false-alarm probability."""
-        return alpha(len(self._statistical), self.statistical_examples)
+        return alpha(self._statistical, self.most[Kind.STATISTICAL])
 
     def judge_all(self, example: Example, *, source: str) -> None:
         """Judge an example that was given, by every invariant."""
@@ -93,8 +80,7 @@ class Survey:
         def visit(example: Example) -> None:
             self.clusters += 1
             self.prefix.append(hash(example))
-            case = self._judge(example, self._plain + self._open_statistical())
-            self._take_turns(case)
+            self._judge(example, list(self._open()))
             self.on_example(self.clusters)
             if self.stopped:
                 raise StopSurvey
@@ -102,22 +88,12 @@ class Survey:
         with suppress(StopSurvey):
             generate(strategy, visit, examples=examples, seed_value=seed_value)
 
-    def _take_turns(self, case: Case) -> None:
-        """Judge by the metamorphic invariants that had the fewest inputs so far.
-
-        One that does not apply to the example costs next to nothing and takes no turn.
-        """
-        left = self.metamorphic_per_example
-        turns = sorted(self._turns, key=lambda record: record.inputs)
-        for record in turns[: _TRIES * left]:
-            before = record.inputs
-            case = self._judge(case.example, [record], case=case)
-            left -= record.inputs - before
-            if left <= 0:
-                return
-
-    def _open_statistical(self) -> list[Record]:
-        return [record for record in self._statistical if record.inputs < self.statistical_examples]
+    def _open(self) -> Iterator[Record]:
+        """Those that are judged by one more example."""
+        for record in self.records.values():
+            kind = record.invariant.kind
+            if kind not in self.most or record.inputs < self.most[kind]:
+                yield record
 
     def _judge(
         self, example: Example, records: Iterable[Record], *, source: str = "", case: Case | None = None

@@ -280,7 +280,11 @@ def _yaml_documents(text: str, where: str) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(where, max(reader.number, 1), mark.line + 1 if mark else 0)
-        raise place.error(f"is not YAML: {error.problem or error.context}") from None
+        problem = error.problem or error.context or ""
+        # The scanner reads ahead, and newer ones have a limit of their own.
+        if "nesting depth" in problem:
+            raise place.error(f"nested deeper than {MOST_NESTING} levels") from None
+        raise place.error(f"is not YAML: {problem}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 0
         raise Place(where, max(reader.number, 1), line).error(f"is not YAML: {error.reason}") from None

@@ -19,7 +19,7 @@ from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
 from conformance.areas import OPERATIONS
 from conformance.engine.hunt import inputs
-from conformance.engine.shrink import judge_case
+from conformance.engine.quota import Quota
 from conformance.engine.survey import alpha
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case, Invariant, Kind
@@ -151,11 +151,12 @@ def _judged(mutant: Mutant, adapter: type, clusters: int, seconds: int | None) -
             for each in every
             if missing_operation(each, session.supports) is None and _may_notice(each, mutant)
         ]
+        quota = Quota()
         for number, example in enumerate(inputs(0, clusters), start=1):
             _allow(seconds)
             case = Case(example, session, share)
             for invariant in judging:
-                if judge_case(session, invariant, case) is not None:
+                if quota.judge(session, invariant, case) is not None:
                     return Judgement(mutant, Fate.KILLED, invariant.id, number)
     return Judgement(mutant, Fate.SURVIVED, inputs=clusters)
 

@@ -14,6 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from conformance.adapters.loading import load_adapter
 from conformance.engine.generation import drawn
+from conformance.engine.quota import most_examples
 from conformance.engine.survey import Survey
 from conformance.profiles import load_profile
 from conformance.selection import select
@@ -38,8 +39,7 @@ def survey(seed_value: int) -> Survey:
     made = Survey(
         session=session,
         invariants=selected.judged,
-        metamorphic_per_example=profile.budget.metamorphic_per_cluster,
-        statistical_examples=profile.budget.statistical_examples,
+        most=most_examples(profile.budget),
     )
     made.generate(examples(), examples=CLUSTERS, seed_value=seed_value)
     session.close()

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On how many examples an invariant is judged in a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from conformance.adapters.session import Session
+from conformance.engine.records import Failure
+from conformance.engine.shrink import judge_case
+from conformance.invariants.base import Case, Invariant, Kind
+from conformance.profiles import Budget, load_profile
+
+
+def most_examples(budget: Budget) -> Mapping[Kind, int]:
+    """The most examples for an invariant, by kind; a kind that is not there has no limit."""
+    return {
+        Kind.METAMORPHIC: budget.metamorphic_examples,
+        Kind.STATISTICAL: budget.statistical_examples,
+    }
+
+
+@define
+class Quota:
+    """Judges one example after the other, and each invariant on as many as the profile `standard` does."""
+
+    most: Mapping[Kind, int] = field(factory=lambda: most_examples(load_profile("standard").budget))
+    _judged: Counter[str] = field(factory=Counter)
+
+    def judge(self, session: Session, invariant: Invariant, case: Case) -> Failure | None:
+        """How the invariant fails on the example, if it does and has not had all of its examples."""
+        most = self.most.get(invariant.kind)
+        if most is not None and self._judged[invariant.id] >= most:
+            return None
+        before = case.tally.comparisons
+        failure = judge_case(session, invariant, case)
+        self._judged[invariant.id] += case.tally.comparisons > before
+        return failure
