@@ -3,6 +3,16 @@
 
 from __future__ import annotations
 
-from conformance.faults.endpoints import conditions, hints, legacy, membership, packing, ports, updates, whose
+from conformance.faults.endpoints import (
+    conditions,
+    hints,
+    legacy,
+    membership,
+    packing,
+    ports,
+    syncing,
+    updates,
+    whose,
+)
 
-__all__ = ["conditions", "hints", "legacy", "membership", "packing", "ports", "updates", "whose"]
+__all__ = ["conditions", "hints", "legacy", "membership", "packing", "ports", "syncing", "updates", "whose"]

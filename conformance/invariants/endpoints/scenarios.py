@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import combinations_with_replacement, product
 
 from attrs import evolve, frozen
 
@@ -110,7 +110,7 @@ def scenarios() -> tuple[Scenario, ...]:
     made += [Scenario((one,), new) for one in (*plain, *full) for new in (0, 1, 2, 5)]
     made += [
         Scenario(pair, new)
-        for pair in product((*plain, *full), repeat=2)
+        for pair in combinations_with_replacement((*plain, *full), 2)
         for new in (0, 1, 2, 3, 7)
         if _is_decided(pair)
     ]
@@ -127,6 +127,16 @@ def scenarios() -> tuple[Scenario, ...]:
         for new in (0, 3)
     ]
     return tuple(made)
+
+
+@lru_cache(maxsize=1)
+def scenarios_with_room() -> tuple[Scenario, ...]:
+    """Scenarios in which no slice changes, and several have room: for all new pods, or only together."""
+    return tuple(
+        Scenario(tuple(Had(kept) for kept in pieces), new)
+        for new in (1, 2, 3)
+        for pieces in ((1, 2), (2, 1), (2, 3), (3, 1), (3, 2), (1, 2, 3))
+    )
 
 
 def _is_decided(had: Sequence[Had]) -> bool:

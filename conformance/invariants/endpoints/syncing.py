@@ -14,14 +14,15 @@ from attrs import evolve, frozen
 from conformance.example import Example
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.endpoints.answers import slices_of
-from conformance.invariants.endpoints.scenarios import MOST, cluster_of, scenarios
+from conformance.invariants.endpoints.scenarios import MOST, cluster_of, scenarios, scenarios_with_room
 from conformance.questions import spread, turn_of
 from reference.endpoints import linked_slices, synced
 from reference.endpoints.syncing import identity, is_own, is_owned
-from reference.objects import Cluster, EndpointSlice, NamespacedName, Service
+from reference.objects import MANAGED_BY_LABEL, Cluster, EndpointSlice, NamespacedName, Service
 
-MOST_SCENARIOS = 12
-"""How many get their turn with one input."""
+MOST_SCENARIOS = 10
+MOST_WITH_ROOM = 3
+"""How many of each list get their turn with one input."""
 LIST = "endpoints.scenarios"
 
 Slices = tuple[EndpointSlice, ...]
@@ -81,28 +82,35 @@ def _looks(case: Case) -> Iterator[Look]:
     if given and given != LIST:
         return
 
-    def ask() -> tuple[Cluster, list[tuple[NamespacedName, Slices]]]:
+    def ask() -> list[tuple[Cluster, Look]]:
         cluster = case.cluster
         if not given:
             turn = turn_of(cluster)
-            chosen = spread(scenarios(), most=MOST_SCENARIOS, turn=turn)
+            chosen = (
+                *spread(scenarios(), most=MOST_SCENARIOS, turn=turn),
+                *spread(scenarios_with_room(), most=MOST_WITH_ROOM, turn=turn),
+            )
             cluster = cluster_of(chosen, MOST[turn % len(MOST)])
         names = [NamespacedName(each.metadata.namespace, each.metadata.name) for each in cluster.services]
         if not names:
-            return cluster, []
+            return []
         answers = case.variant(evolve(case.example, cluster=cluster)).ask("synced_slices", names)
-        return cluster, [(name, tuple(got)) for name, got in zip(names, answers, strict=True)]
+        looks = []
+        for service, name, got in zip(cluster.services, names, answers, strict=True):
+            alone = _alone(cluster, service)
+            look = Look(
+                service,
+                cluster.settings.max_endpoints_per_slice,
+                _by_name(linked_slices(alone, name)),
+                _by_name(synced(alone, name)),
+                _by_name(got),
+            )
+            looks.append((alone, look))
+        return looks
 
-    cluster, answered = case.memo(LIST, ask)
-    for service, (name, got) in zip(cluster.services, answered, strict=True):
-        case.shows = Example(cluster=_alone(cluster, service), list=LIST)
-        yield Look(
-            service,
-            cluster.settings.max_endpoints_per_slice,
-            _by_name(linked_slices(cluster, name)),
-            _by_name(synced(cluster, name)),
-            _by_name(got),
-        )
+    for alone, look in case.memo(LIST, ask):
+        case.shows = Example(cluster=alone, list=LIST)
+        yield look
     case.shows = None
 
 
@@ -131,7 +139,7 @@ def _broken(case: Case, rule: str, look: Look, *, expected: str, got: str) -> No
     kind=Kind.METAMORPHIC,
     requirements=("SLICE-007", "SLICE-013"),
     asks=("synced_slices",),
-    classes=("kept",),
+    classes=("kept", "changed"),
 )
 def endpoints_stay_in_their_slice(case: Case) -> None:
     """An endpoint that is wanted still, changed or not, stays in the slice in which it is."""
@@ -140,10 +148,23 @@ def endpoints_stay_in_their_slice(case: Case) -> None:
             if not look.stays(name):
                 continue
             kept = _identities(piece) & _identities(look.wanted[name])
-            case.judged("kept")
-            if name not in look.got or not kept <= _identities(look.got[name]):
-                got = _shown(look.got[name]) if name in look.got else "no such slice"
-                _broken(case, "SLICE-007", look, expected=f"{name} keeps its {len(kept)} endpoints", got=got)
+            case.judged("kept", *(("changed",) if _changed(piece, look.wanted[name]) else ()))
+            left = _identities(look.got[name]) if name in look.got else set()
+            if kept <= left:
+                continue
+            row = "SLICE-013" if kept - left <= _changed(piece, look.wanted[name]) else "SLICE-007"
+            got = _shown(look.got[name]) if name in look.got else "no such slice"
+            _broken(case, row, look, expected=f"{name} keeps its {len(kept)} endpoints", got=got)
+
+
+def _changed(before: EndpointSlice, after: EndpointSlice) -> set[object]:
+    """The endpoints that are still there, but are written otherwise."""
+    was = {identity(endpoint): endpoint for endpoint in before.endpoints}
+    return {
+        identity(endpoint)
+        for endpoint in after.endpoints
+        if identity(endpoint) in was and was[identity(endpoint)] != endpoint
+    }
 
 
 @invariant(
@@ -166,7 +187,8 @@ def new_endpoints_fill_slices(case: Case) -> None:
         case.judged("with slices" if stay else "from nothing")
         row = "SLICE-007" if stay else "SLICE-005"
         room = [name for name in stay if len(look.before[name].endpoints) < look.most]
-        if len(room) > 1 and all(look.wanted[name] == look.before[name] for name in room):
+        made = look.wanted.keys() - look.before.keys()
+        if made and len(room) > 1 and all(look.wanted[name] == look.before[name] for name in room):
             case.judged("room in two slices")
             row = "SLICE-008"
         for name in stay & look.got.keys():
@@ -250,7 +272,12 @@ def slices_of_an_older_service(case: Case) -> None:
     kind=Kind.METAMORPHIC,
     requirements=("SLICE-014", "EP-026", "EP-027"),
     asks=("synced_slices",),
-    classes=("of another author", "being deleted", "of a Service that is not managed"),
+    classes=(
+        "of another author",
+        "of another controller",
+        "being deleted",
+        "of a Service that is not managed",
+    ),
 )
 def slices_left_alone(case: Case) -> None:
     """Slices of other authors and slices that are being deleted stay as they are, and so do all slices of a
@@ -264,8 +291,10 @@ def slices_left_alone(case: Case) -> None:
                 continue
             elif piece.metadata.deletion_timestamp is not None:
                 row, met = "SLICE-014", "being deleted"
+            elif MANAGED_BY_LABEL in piece.metadata.labels:
+                row, met = "EP-027", "of another controller"
             else:
-                row, met = "EP-027", "of another author"
+                row, met = "SLICE-014", "of another author"
             case.judged(met)
             got = look.got.get(name)
             if got is None or (_identities(got), set(got.ports)) != (_identities(piece), set(piece.ports)):
