@@ -14,6 +14,7 @@ from conformance.faults.endpoints.changes import (
     each_pod,
     each_port,
     each_service,
+    each_slice,
     pods_of,
     service_of,
     with_containers,
@@ -144,6 +145,20 @@ def unresolved_name_is_the_service_port(cluster: Cluster, name: NamespacedName, 
         for piece in endpoint_slices(cluster, name)
         for one in piece.endpoints
     ) or endpoint_slices(cluster, name)
+
+
+@says("PORT-026", of=("endpoint_slices",))
+def unresolved_name_has_no_number(cluster: Cluster, name: NamespacedName, slices: Slices) -> Slices:
+    """A named target port that a pod does not resolve is written without a number."""
+    service = service_of(cluster, name)
+
+    def completed(piece: EndpointSlice) -> EndpointSlice:
+        found = {port.name for port in piece.ports}
+        missing = [port for port in service.spec.ports if port.name not in found] if piece.endpoints else []
+        ports = (EndpointPort(port.name, None, port.protocol) for port in missing)
+        return evolve(piece, ports=(*piece.ports, *ports))
+
+    return each_slice(slices, completed)
 
 
 @says("PORT-010", of=("endpoint_slices",))

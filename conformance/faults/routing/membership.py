@@ -9,6 +9,7 @@ from conformance.faults.base import sees
 from conformance.faults.routing.making import decides, narrowed_to, with_endpoints, with_slices
 from reference.objects import (
     HEADLESS_LABEL,
+    MANAGED_BY_LABEL,
     SERVICE_NAME_LABEL,
     Cluster,
     EndpointSlice,
@@ -22,6 +23,22 @@ def service_port_for_endpoints(table: RoutingTable, flow: Flow, match: Match, de
     """Endpoints are reached at the Service's own port number, whatever the slice says."""
     ported = frozenset(Backend(each.ip, match.port.port) for each in decision.backends)
     return evolve(decision, backends=ported)
+
+
+@decides("PORT-011")
+def target_port_for_endpoints(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
+    """Endpoints are reached at the Service's target port, whatever the slice says."""
+    target = match.port.target_port
+    if not isinstance(target, int) or not target:
+        return decision
+    return evolve(decision, backends=frozenset(Backend(each.ip, target) for each in decision.backends))
+
+
+@sees("EP-024")
+def slices_of_the_controller_only(cluster: Cluster) -> Cluster:
+    """Only slices that the controller wrote are read."""
+    kept = tuple(item for item in cluster.endpoint_slices if MANAGED_BY_LABEL in item.metadata.labels)
+    return evolve(cluster, endpoint_slices=kept)
 
 
 @sees("RT-002")

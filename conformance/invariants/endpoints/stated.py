@@ -213,6 +213,25 @@ def slice_ports_are_the_services(case: Case) -> None:
                     _wrong_ports(case, "PORT-024", item, f"port {port.target_port} as {port.name!r}", offered)
 
 
+@invariant(
+    "endpoints.slice-ports-have-numbers",
+    kind=Kind.STATED,
+    requirements=("PORT-026",),
+    asks=("endpoint_slices",),
+    classes=("a name that no pod resolves", "numbers"),
+)
+def slice_ports_have_numbers(case: Case) -> None:
+    """Each port of a slice that the controller writes has a number; one that has none is left out."""
+    for item in answered(case):
+        named = any(isinstance(port.target_port, str) for port in item.service.spec.ports)
+        for piece in item.got:
+            offered = port_set(piece.ports)
+            missing = named and piece.endpoints and len(offered) < len(item.service.spec.ports)
+            case.judged("a name that no pod resolves" if missing else "numbers")
+            if any(number is None for _, number, _, _ in offered):
+                _wrong_ports(case, "PORT-026", item, "a number for each port", offered)
+
+
 def _wrong_ports(
     case: Case,
     rule: str,

@@ -69,6 +69,26 @@ def _row(claim: Claim, *, by_node: bool) -> str:
 
 
 @invariant(
+    "routing.slices-of-any-author-count",
+    kind=Kind.STATED,
+    requirements=("EP-024",),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("without a selector",),
+)
+def any_author(case: Case) -> None:
+    """A Service without a selector has the endpoints of every slice that names it, whoever wrote it: under
+    policy Cluster, one that is ready there is enough.
+    """
+    for item, claim in must_be_forwarded(case):
+        if claim.service.spec.selector:
+            continue
+        case.judged("without a selector")
+        if item.got.outcome is not Outcome.FORWARD:
+            case.fail("EP-024", question=item.text, expected="forward", got=shown(item.got))
+
+
+@invariant(
     "routing.pending-load-balancer-serves-its-node-ports",
     kind=Kind.STATED,
     requirements=("NP-012", "TYPE-004"),

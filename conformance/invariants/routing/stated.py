@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
+
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Served, shown, texts
@@ -41,16 +43,17 @@ def listed(case: Case) -> None:
 @invariant(
     "routing.the-port-is-the-endpoints-own",
     kind=Kind.STATED,
-    requirements=("RT-001", "RT-003"),
+    requirements=("RT-001", "RT-003", "PORT-011"),
     asks=ROUTE,
-    classes=("another number than the Service's",),
+    classes=("another number than the Service's", "another number than the target port"),
 )
 def port_numbers(case: Case) -> None:
     """An endpoint is reached at a port number that a slice gives for it, never at the Service's own
-    number or the node port unless they are equal.
+    number, its target port or the node port unless they are equal.
     """
     for item, found in forwarded(case):
         numbers: dict[str, set[int]] = {}
+        targets = {claim.port.target_port for claim in found} - {None, 0}
         for claim in found:
             for entry in claim.listed:
                 numbers.setdefault(entry.backend.ip, set()).add(entry.backend.port)
@@ -58,15 +61,23 @@ def port_numbers(case: Case) -> None:
             known = numbers.get(backend.ip)
             if known is None:
                 continue
-            case.judged(*(() if item.flow.port in known else ("another number than the Service's",)))
+            case.judged(*_others(known, item.flow.port, targets))
             if backend.port not in known:
                 others = {port for each in numbers.values() for port in each}
+                row = "PORT-011" if backend.port in targets else "RT-001"
                 case.fail(
-                    "RT-003" if backend.port in others else "RT-001",
+                    "RT-003" if backend.port in others else row,
                     question=item.text,
                     expected=f"port {sorted(known)} of {backend.ip}",
                     got=f"port {backend.port}",
                 )
+
+
+def _others(known: set[int], port: int, targets: Set[int | str | None]) -> Iterator[str]:
+    if port not in known:
+        yield "another number than the Service's"
+    if targets and not targets & known:
+        yield "another number than the target port"
 
 
 @invariant(
