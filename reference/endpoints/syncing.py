@@ -147,13 +147,11 @@ class _Sync:
         return max(fitting, key=lambda piece: len(piece.endpoints), default=None)
 
     def _with_placeholder(self, changes: _Changes) -> _Changes:
-        """Where no slice would be left there is one without endpoints and ports (SLICE-010, SLICE-011)."""
-        if changes.stay or changes.new:
-            return changes
-        placeholder = self._new()
-        if len(changes.go) == 1 and _is_placeholder(changes.go[0], placeholder):
-            return _Changes(stay=changes.go)
-        return evolve(changes, new=(placeholder,))
+        """Where no slice would be left there is one without endpoints and ports (SLICE-010).
+
+        One that was there already is in the end as it was (SLICE-009, SLICE-011).
+        """
+        return changes if changes.stay or changes.new else evolve(changes, new=(self._new(),))
 
     def _renamed(self, changes: _Changes) -> tuple[Slices, Slices]:
         """Slices that would be deleted are written anew in place of others being made (SLICE-009)."""
@@ -171,8 +169,3 @@ def _with_more(piece: EndpointSlice, endpoints: Sequence[Endpoint]) -> EndpointS
 
 def _without_hints(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     return [evolve(endpoint, hints=None) for endpoint in endpoints]
-
-
-def _is_placeholder(piece: EndpointSlice, placeholder: EndpointSlice) -> bool:
-    has_nothing = not piece.endpoints and not piece.ports
-    return has_nothing and piece.metadata.labels == placeholder.metadata.labels

@@ -11,9 +11,18 @@ from conformance.faults.base import replaces, says
 from conformance.faults.endpoints.changes import Slices
 from reference import endpoints
 from reference.endpoints import endpoint_slices, linked_slices, syncing
-from reference.endpoints.packing import View
+from reference.endpoints.packing import View, labels_of
 from reference.endpoints.syncing import _Changes, _Sync
-from reference.objects import MANAGED_BY_LABEL, Cluster, Endpoint, EndpointPort, EndpointSlice, Service
+from reference.frozenmap import EMPTY
+from reference.objects import (
+    MANAGED_BY_LABEL,
+    Cluster,
+    Endpoint,
+    EndpointPort,
+    EndpointSlice,
+    Labels,
+    Service,
+)
 from reference.questions import NamespacedName
 
 is_own = syncing.is_own
@@ -23,6 +32,7 @@ synced_slices = syncing.synced_slices
 regrouped = _Sync._regrouped
 fitting = _Sync._fitting
 renamed = _Sync._renamed
+with_placeholder = _Sync._with_placeholder
 result = _Sync.result
 
 
@@ -38,6 +48,26 @@ def packed_anew(cluster: Cluster, name: NamespacedName, slices: Slices) -> Slice
 def a_changed_endpoint_is_another(endpoint: Endpoint) -> object:
     """An endpoint whose conditions have changed is taken for a new one, and moves."""
     return identity(endpoint), endpoint.conditions
+
+
+@replaces(syncing, "identity", "SLICE-013")
+def pods_of_one_address_are_the_same(endpoint: Endpoint) -> object:
+    """A pod that has got the address of another is taken for that one, and stays where it was."""
+    return endpoint.addresses, endpoint.hostname, None
+
+
+@replaces(syncing, "labels_of", "SLICE-018")
+def labels_only_for_new_slices(service: Service) -> Labels:
+    """Slices that are there get the labels of their name alone."""
+    return labels_of(evolve(service, metadata=evolve(service.metadata, labels=EMPTY)))
+
+
+@replaces(_Sync, "_with_placeholder", "SLICE-010")
+def an_empty_slice_will_do(sync: _Sync, changes: _Changes) -> _Changes:
+    """A slice that has lost its endpoints stands for none, with the ports that it had."""
+    if changes.stay or changes.new or len(changes.go) != 1:
+        return with_placeholder(sync, changes)
+    return _Changes(stay=(evolve(changes.go[0], endpoints=()),))
 
 
 @replaces(_Sync, "_fitting", "SLICE-007")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations_with_replacement, product
@@ -46,13 +47,35 @@ class Had:
     """A slice that is there.
 
     Of its endpoints so many are wanted as they are, wanted but changed since, and
-    gone.  `kind` says what is special about it.
+    gone; so many stand for a pod of which another has the address now, and so many
+    have had another host name.  `kind` says what is special about the slice.
     """
 
     kept: int = 0
     changed: int = 0
     gone: int = 0
     kind: str = ""
+    replaced: int = 0
+    renamed: int = 0
+
+    def states(self) -> tuple[str, ...]:
+        """One word for each endpoint."""
+        counts = {name: getattr(self, name) for name in ("kept", "changed", "gone", "replaced", "renamed")}
+        return tuple(name for name, count in counts.items() for _ in range(count))
+
+    @property
+    def staying(self) -> int:
+        """How many endpoints stay in it."""
+        return self.kept + self.changed
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether it has to be written whatever comes."""
+        return bool(self.changed + self.gone + self.replaced + self.renamed)
+
+    def __str__(self) -> str:
+        counts = Counter(self.states())
+        return ", ".join(filter(None, (self.kind, *(f"{n} {name}" for name, n in counts.items())))) or "empty"
 
 
 @frozen
@@ -64,30 +87,11 @@ class Scenario:
     now: str = ""
 
     def __str__(self) -> str:
-        text = "; ".join(
-            ", ".join(
-                filter(
-                    None,
-                    (
-                        each.kind,
-                        *(
-                            f"{count} {name}"
-                            for name, count in (
-                                ("kept", each.kept),
-                                ("changed", each.changed),
-                                ("gone", each.gone),
-                            )
-                            if count
-                        ),
-                    ),
-                )
-            )
-            or "empty"
-            for each in self.had
-        )
-        return f"slices [{text or 'none'}], {self.new} new pods" + (f", {self.now}" if self.now else "")
+        had = "; ".join(map(str, self.had)) or "none"
+        return f"slices [{had}], {self.new} new pods" + (f", {self.now}" if self.now else "")
 
 
+OVERFULL = "from when a slice could have more"
 KINDS = (
     "of another author",
     "of the mirroring controller",
@@ -97,6 +101,8 @@ KINDS = (
     "of other ports",
     "with other labels",
     "placeholder",
+    "empty",
+    OVERFULL,
 )
 NOW = ("ExternalName", "without selector", "being deleted")
 
@@ -121,6 +127,19 @@ def scenarios() -> tuple[Scenario, ...]:
         for new in (0, 1, 4)
     ]
     made += [
+        Scenario((Had(kept, replaced=replaced, renamed=1 - replaced), *more), new)
+        for kept in (0, 1)
+        for replaced in (0, 1)
+        for more in ((), (Had(1),), (Had(0, 1, 0),))
+        for new in (0, 1)
+    ]
+    made += [
+        Scenario((Had(*counts, OVERFULL), *more), new)
+        for counts in ((2, 1, 2), (4, 1, 0), (5, 0, 0), (3, 0, 1))
+        for more in ((), (Had(1),), (Had(0, 1),))
+        for new in (0, 1)
+    ]
+    made += [
         Scenario(had, new, now)
         for now in NOW
         for had in ((), (Had(1),), (Had(1, 0, 1),), (Had(0, 0, 2),), (Had(1), Had(1, 0, 1, KINDS[0])))
@@ -141,8 +160,8 @@ def scenarios_with_room() -> tuple[Scenario, ...]:
 
 def _is_decided(had: Sequence[Had]) -> bool:
     """Whether no two slices are alike in what a choice among slices depends on."""
-    touched = [each.kept + each.changed for each in had if each.changed or each.gone]
-    untouched = [each.kept for each in had if not (each.changed or each.gone)]
+    touched = [each.staying for each in had if each.is_touched]
+    untouched = [each.staying for each in had if not each.is_touched]
     return len(set(touched)) == len(touched) and len(set(untouched)) == len(untouched)
 
 
@@ -183,17 +202,22 @@ def _entries(
     service: Service, number: int, had: Had, used: int, most: int
 ) -> tuple[list[Endpoint], list[Pod], int]:
     """What is in a slice, and those of its pods that are there still."""
-    if had.kind == "placeholder":
+    if had.kind in ("placeholder", "empty"):
         return [], [], used
     entries, pods = [], []
-    states = ("kept",) * had.kept + ("changed",) * had.changed + ("gone",) * had.gone
-    for state in states[:most]:
+    for state in had.states()[: None if had.kind == OVERFULL else most]:
         pod = _pod(service.metadata.name, number, used)
         used += 1
         endpoint = endpoint_of(pod, service, IPV4, {"node-a": None})
         assert endpoint is not None
         if state == "changed":
             endpoint = evolve(endpoint, conditions=evolve(endpoint.conditions, ready=False, serving=False))
+        elif state == "replaced":
+            older = evolve(pod, metadata=evolve(pod.metadata, name=f"{pod.metadata.name}-older"))
+            endpoint = endpoint_of(older, service, IPV4, {"node-a": None})
+            assert endpoint is not None
+        elif state == "renamed":
+            endpoint = evolve(endpoint, hostname="host-1")
         if had.kind == "of IPv6":
             address = f"fd00:10:244:{number:x}::{used:x}"
             endpoint = evolve(endpoint, addresses=(address,))
@@ -237,7 +261,8 @@ def _service(name: str, number: int, now: str) -> Service:
         ip_families=(IPV4,),
         ip_family_policy="SingleStack",
     )
-    metadata = ObjectMeta(name=name, namespace="default", uid=f"uid-{name}")
+    labels = FrozenMap({"tier": "web"})
+    metadata = ObjectMeta(name=name, namespace="default", uid=f"uid-{name}", labels=labels)
     if now == "ExternalName":
         spec = ServiceSpec(type="ExternalName", external_name="db.example.com")
     elif now == "without selector":

@@ -7,13 +7,15 @@ input but for which of them get their turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
+from typing import Any
 
 from attrs import evolve, frozen
 
 from conformance.example import Example
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.endpoints.answers import slices_of
+from conformance.invariants.endpoints.answers import Port, port_set, ports_text, slices_of, words
 from conformance.invariants.endpoints.scenarios import MOST, cluster_of, scenarios, scenarios_with_room
 from conformance.questions import spread, turn_of
 from reference.endpoints import linked_slices, synced
@@ -205,9 +207,71 @@ def new_endpoints_fill_slices(case: Case) -> None:
 
 
 @invariant(
+    "endpoints.synced-slices-hold-all",
+    kind=Kind.METAMORPHIC,
+    requirements=("SLICE-006", "SLICE-010", "SLICE-018"),
+    asks=("synced_slices",),
+    classes=("endpoints", "placeholder", "labels"),
+)
+def synced_slices_hold_all(case: Case) -> None:
+    """Whatever was there, the controller's slices hold each wanted endpoint once, with its ports, and have
+    the labels of the Service; a slice that stands for no endpoints has no ports.
+    """
+    for look in _looks(case):
+        if not look.is_managed:
+            continue
+        foreign = {name for name, piece in look.before.items() if not is_own(piece)}
+        wanted, got = (_Held.of(some, foreign) for some in (look.wanted, look.got))
+        case.judged("endpoints" if wanted.endpoints else "placeholder")
+        if wanted.endpoints != got.endpoints:
+            _broken(case, "SLICE-006", look, expected=_words(wanted.endpoints), got=_words(got.endpoints))
+        if wanted.empty != got.empty:
+            _broken(case, "SLICE-010", look, expected=_ports(wanted.empty), got=_ports(got.empty))
+        for name in (look.wanted.keys() & look.got.keys()) - foreign:
+            before = look.before.get(name)
+            labels, found = (dict(some[name].metadata.labels) for some in (look.wanted, look.got))
+            case.judged(*(("labels",) if before and dict(before.metadata.labels) != labels else ()))
+            if labels != found:
+                _broken(case, "SLICE-018", look, expected=f"{name} with {labels}", got=str(found))
+
+
+@frozen
+class _Held:
+    """Endpoints with their ports, and the ports of slices without endpoints."""
+
+    endpoints: Counter[tuple[object, str, frozenset[Port]]]
+    empty: Counter[frozenset[Port]]
+
+    @classmethod
+    def of(cls, slices: dict[str, EndpointSlice], foreign: Set[str]) -> _Held:
+        own = [piece for name, piece in slices.items() if name not in foreign]
+        return cls(
+            Counter(
+                (identity(endpoint), words(endpoint.conditions), port_set(piece.ports))
+                for piece in own
+                for endpoint in piece.endpoints
+            ),
+            Counter(port_set(piece.ports) for piece in own if not piece.endpoints),
+        )
+
+
+def _words(endpoints: Counter[tuple[Any, str, frozenset[Port]]]) -> str:
+    texts = (
+        f"{', '.join(addresses)} ({conditions}; ports {ports_text(ports)})"
+        for (addresses, _, _), conditions, ports in endpoints.elements()
+    )
+    return "; ".join(sorted(texts)) or "no endpoints"
+
+
+def _ports(empty: Counter[frozenset[Port]]) -> str:
+    texts = sorted(f"an empty slice with ports {ports_text(ports)}" for ports in empty.elements())
+    return "; ".join(texts) or "no empty slice"
+
+
+@invariant(
     "endpoints.emptied-slices",
     kind=Kind.METAMORPHIC,
-    requirements=("SLICE-009",),
+    requirements=("SLICE-009", "SLICE-013"),
     asks=("synced_slices",),
     classes=("deleted", "written anew"),
 )
@@ -221,8 +285,19 @@ def emptied_slices(case: Case) -> None:
         got = len(emptied & look.got.keys())
         case.judged("written anew" if wanted else "deleted")
         if wanted != got:
+            kept = [name for name in emptied & look.got.keys() if _addresses(look, name)]
             expected = f"{wanted} of the emptied slices {', '.join(sorted(emptied))}"
-            _broken(case, "SLICE-009", look, expected=expected, got=f"{got} of them")
+            row = "SLICE-013" if kept else "SLICE-009"
+            _broken(case, row, look, expected=expected, got=f"{got} of them")
+
+
+def _addresses(look: Look, name: str) -> set[str]:
+    """What the endpoints of a slice have had for addresses and have still."""
+    was, now = (
+        {address for endpoint in some[name].endpoints for address in endpoint.addresses}
+        for some in (look.before, look.got)
+    )
+    return was & now
 
 
 def _is_current(look: Look, piece: EndpointSlice) -> bool:
