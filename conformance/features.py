@@ -23,8 +23,14 @@ FEATURES: dict[str, Feature] = {
     "relaxed-service-names": Feature("The name of a Service may begin with a digit (VAL-002).", (1, 36)),
 }
 
-OLDEST: Release = (1, 24)
-"""The catalogue does not look further back."""
+OLDEST: Release = (1, 34)
+"""The oldest release that can be claimed.
+
+What has changed since is a feature.  What changed before, such as the distributions
+PreferSameZone and PreferSameNode (1.34), canonical addresses and sidecars (1.33) or the
+bands of node ports (1.28), is judged as it is now: an older release would be accused of
+what was right in its day.
+"""
 
 
 def of_release(release: Release) -> frozenset[str]:

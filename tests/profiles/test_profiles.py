@@ -204,6 +204,7 @@ def test_digest_is_the_same_in_every_process() -> None:
         ('claims: {kubernetes: "1.x"}', "no Kubernetes release"),
         ('claims: {kubernetes: "2.0"}', "no Kubernetes release"),
         ('claims: {kubernetes: "1.9"}', "too old"),
+        ('claims: {kubernetes: "1.33"}', r"1.33 is too old: 1.34 is the first"),
         ("claims: {kubernetes: yes}", "no Kubernetes release"),
     ],
 )
