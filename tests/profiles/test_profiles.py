@@ -218,7 +218,7 @@ def test_releases_that_are_none(tmp_path: Path, text: str, wrong: str) -> None:
 
 def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
     """A profile claims what a release does by default, and single features besides."""
-    path = _write(tmp_path / "mine.yaml", 'name: mine\nextends: standard\nclaims: {kubernetes: "v1.33.4"}\n')
+    path = _write(tmp_path / "mine.yaml", 'name: mine\nextends: standard\nclaims: {kubernetes: "v1.35.4"}\n')
     features = load_profile(path).claims.features
     assert features == {"dry-run", "dual-stack", "multiple-service-cidrs"}
     assert of_release((1, 99)) == set(FEATURES)
