@@ -137,7 +137,7 @@ def scenarios() -> tuple[Scenario, ...]:
         Scenario((Had(*counts, OVERFULL), *more), new)
         for counts in ((2, 1, 2), (4, 1, 0), (5, 0, 0), (3, 0, 1))
         for more in ((), (Had(1),), (Had(0, 1),))
-        for new in (0, 1)
+        for new in (0, 1, 3)
     ]
     made += [
         Scenario(had, new, now)
