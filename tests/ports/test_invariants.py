@@ -15,13 +15,15 @@ from attrs import frozen
 import conformance.invariants.ports  # noqa: F401
 from conformance.engine.generation import drawn
 from conformance.example import Example
-from conformance.invariants.base import Case, Deviation, Invariant, registered
+from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.strategies.ports import sessions
 from reference.ports import allocation, server
 from reference.ports.pools import Allowed
 from reference.questions import ApiResponse, ApiSession
 
 _COUNT = 700
+_METAMORPHIC = 60
+"""On so many of them metamorphic invariants are judged, which ask sessions of their own."""
 
 
 @lru_cache(maxsize=1)
@@ -57,10 +59,10 @@ class _Adapter:
 def _found_by(adapter: _Adapter, *, until: frozenset[str] = frozenset()) -> dict[str, Deviation]:
     """Which invariants fail, and how; stops early once all of `until` do."""
     found: dict[str, Deviation] = {}
-    for example in _examples():
+    for number, example in enumerate(_examples()):
         case = Case(Example(sessions=example), adapter)
         for name, item in _invariants().items():
-            if name in found:
+            if name in found or (item.kind is Kind.METAMORPHIC and number >= _METAMORPHIC):
                 continue
             try:
                 item.check(case)
@@ -95,7 +97,7 @@ def test_every_class_is_met() -> None:
     missing: dict[str, set[str]] = {name: set(item.classes) for name, item in _invariants().items()}
     for example in _examples():
         case = Case(Example(sessions=example), _Adapter())
-        for name, item in _invariants().items():
-            item.check(case)
+        for name in [name for name, classes in missing.items() if classes]:
+            _invariants()[name].check(case)
             missing[name] -= set(case.tally.classes)
     assert not {name: classes for name, classes in missing.items() if classes}
