@@ -17,10 +17,18 @@ class Feature:
 
 
 FEATURES: dict[str, Feature] = {
+    "canonical-endpoint-addresses": Feature(
+        "IPv6 addresses of EndpointSlices have to be in canonical form (VAL-077).", (1, 33)
+    ),
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
     "dual-stack": Feature("Clusters and Services of two IP families.", (1, 21)),
     "multiple-service-cidrs": Feature("Several ranges of cluster IPs of one family (ALLOC-031).", (1, 33)),
+    "node-hints": Feature("EndpointSlices have hints for nodes (VAL-076).", (1, 34)),
     "relaxed-service-names": Feature("The name of a Service may begin with a digit (VAL-002).", (1, 36)),
+    "strict-addresses": Feature(
+        "Addresses with leading zeros and IPv4 addresses written as IPv6 are refused (VAL-039, VAL-077).",
+        (1, 36),
+    ),
 }
 
 OLDEST: Release = (1, 24)

@@ -38,6 +38,7 @@ __all__ = [
     "Decision",
     "EndpointSlice",
     "Endpoints",
+    "EndpointsRequest",
     "Environment",
     "Flow",
     "HealthCheck",
@@ -347,3 +348,14 @@ class ApiResponse:
     code: int
     service: Service | None = None
     causes: tuple[Cause, ...] = ()
+
+
+@frozen
+class EndpointsRequest:
+    """An EndpointSlice or a legacy Endpoints object that is to be created; with `old`, an update of it.
+
+    `old` is what the server has under its name, and nothing else decides.
+    """
+
+    object: EndpointSlice | Endpoints
+    old: EndpointSlice | Endpoints | None = None

@@ -13,6 +13,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.adapters.session import Session
 from conformance.engine.run import Options, run
 from conformance.engine.shrink import judge_case
+from conformance.example import Example
 from conformance.faults import all_faults
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case
@@ -39,6 +40,40 @@ def test_the_reproducer_is_the_session_that_fails(invariant: str, fault: str, tm
     (shown,) = example.sessions
     assert 1 <= len(shown.requests) <= 8
     assert example.list
+    for factory, wrong in ((make, True), (ReferenceAdapter, False)):
+        with Session(InProcess(factory=factory, trusted=True)) as session:
+            case = Case(example, session)
+            failure = judge_case(session, all_invariants()[invariant], case)
+            assert (failure is not None) is wrong
+            assert failure or case.tally.comparisons
+
+
+ENDPOINT_FAULTS = {
+    "ports.slice-address-types": "ports.fqdn-refused",
+    "ports.slice-limits": "ports.most-endpoints-1001",
+    "ports.endpoint-addresses": "ports.loopback-endpoints",
+    "ports.endpoints-subsets": "ports.port-zero-of-endpoints",
+    "ports.endpoints-causes": "ports.endpoints-without-their-index",
+}
+
+
+@pytest.mark.parametrize(("invariant", "fault"), ENDPOINT_FAULTS.items())
+def test_the_reproducer_is_the_object_that_is_judged_wrongly(
+    invariant: str, fault: str, tmp_path: Path
+) -> None:
+    """It holds one request, shows the object, fails on the faulty server again, passes on the reference."""
+    make = all_faults()[fault].make
+    assert make is not None
+    options = Options(clusters=100, only={invariant}, folder=tmp_path)
+    with Session(InProcess(factory=make, trusted=True)) as session:
+        (verdict,) = run(session, load_profile("kubernetes"), options).verdicts
+    assert verdict.outcome is Outcome.DEVIATION
+    path = tmp_path / f"{invariant}.yaml"
+    example = reproducer.load(path).example
+    (shown,) = example.endpoint_requests
+    assert example == Example(endpoint_requests=(shown,), list=invariant)
+    assert f"\nkind: {type(shown.object).__name__}\n" in path.read_text(encoding="utf-8")
+    assert "endpointRequests" in reproducer.readable(example)
     for factory, wrong in ((make, True), (ReferenceAdapter, False)):
         with Session(InProcess(factory=factory, trusted=True)) as session:
             case = Case(example, session)

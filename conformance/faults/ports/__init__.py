@@ -5,6 +5,7 @@ from conformance.faults.ports import (
     allocation,
     answers,
     defaulting,
+    endpoint_requests,
     rules,
     status,
     strictness,
@@ -12,4 +13,14 @@ from conformance.faults.ports import (
     versions,
 )
 
-__all__ = ["allocation", "answers", "defaulting", "rules", "status", "strictness", "updates", "versions"]
+__all__ = [
+    "allocation",
+    "answers",
+    "defaulting",
+    "endpoint_requests",
+    "rules",
+    "status",
+    "strictness",
+    "updates",
+    "versions",
+]

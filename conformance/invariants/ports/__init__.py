@@ -6,6 +6,7 @@ from __future__ import annotations
 from conformance.invariants.ports import (
     admission,
     dry_run,
+    endpoint_requests,
     families,
     metamorphic,
     sharing,
@@ -19,6 +20,7 @@ from conformance.invariants.ports import (
 __all__ = [
     "admission",
     "dry_run",
+    "endpoint_requests",
     "families",
     "metamorphic",
     "sharing",
