@@ -67,6 +67,12 @@ def _smaller(example: Example) -> Iterator[Example]:
                 example,
                 sessions=(*example.sessions[:index], fewer, *example.sessions[index + 1 :]),
             )
+        for service in range(len(session.services)):
+            fewer = evolve(session, services=_without(session.services, service))
+            yield evolve(
+                example,
+                sessions=(*example.sessions[:index], fewer, *example.sessions[index + 1 :]),
+            )
     for index in range(len(example.endpoint_requests)):
         yield evolve(example, endpoint_requests=_without(example.endpoint_requests, index))
 

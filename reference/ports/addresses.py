@@ -81,6 +81,8 @@ def parse_cidr(text: str) -> Prefix | None:
         parsed = ip_network(text)
     except ValueError:
         return None
+    if parse_ip(str(parsed.network_address)) is None:
+        return None
     family = IPV4 if parsed.version == 4 else IPV6
     return Prefix(family, int(parsed.network_address), parsed.max_prefixlen - parsed.prefixlen)
 

@@ -111,7 +111,7 @@ def spec_violations(service: Service, *, old: Service | None) -> Iterator[Violat
     if spec.selector and not are_labels(spec.selector):
         yield Violation("spec.selector", "Invalid", "VAL-031")
     yield from _affinity_violations(service)
-    yield from family_violations(service)
+    yield from family_violations(service, old=old)
     if spec.external_ips:
         yield from _external_ip_violations(spec.external_ips, old.spec.external_ips if old else ())
     if spec.load_balancer_source_ranges:

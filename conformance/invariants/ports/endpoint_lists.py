@@ -34,6 +34,7 @@ from conformance.invariants.ports.endpoint_edits import (
     plain_slice,
     texts_of,
 )
+from reference.frozenmap import FrozenMap
 from reference.objects import EndpointPort
 from reference.questions import EndpointsRequest
 
@@ -118,6 +119,23 @@ def uncanonical_addresses() -> Requests:
     for text in (*NOT_CANONICAL, *ORDINARY["IPv6"]):
         after = edit("endpoint", addresses=("2001:db8::9", text)).of(before)
         made += [EndpointsRequest(after), EndpointsRequest(after, before)]
+    return tuple(made)
+
+
+@lru_cache(maxsize=1)
+def kept_endpoints() -> Requests:
+    """Updates that leave endpoints as they are, with addresses as only older servers take them."""
+    made = []
+    labels = edit("metadata", labels=FrozenMap({"team": "a"}))
+    for kind, texts in (("IPv4", LENIENT), ("IPv6", NOT_CANONICAL)):
+        for text in texts:
+            before = edit("endpoint", addresses=(text,)).of(plain_slice(kind))
+            changes = (labels, edit("object", ports=()), edit("port", port=9090), edit("port", name="Dns"))
+            made += [EndpointsRequest(change.of(before), before) for change in changes]
+    for text, part in product(LENIENT, ("address", "not ready")):
+        item = edit(part, ip=text).of(plain_endpoints())
+        wrong = edit("metadata", labels=FrozenMap({"-": "a"}))
+        made += [EndpointsRequest(change.of(item), item) for change in (labels, wrong)]
     return tuple(made)
 
 
