@@ -81,5 +81,6 @@ OPERATIONS: dict[str, Operation] = {
         Operation("resolver_configs", Area.DNS, q.NamespacedName, q.ResolverConfig),
         Operation("environment", Area.ENVIRONMENT, q.ContainerName, q.Environment),
         Operation("admit", Area.PORTS, q.ApiSession, q.ApiResponse, answers_many=True, stateless=True),
+        Operation("admit_endpoints", Area.PORTS, q.EndpointsRequest, q.ApiResponse, stateless=True),
     )
 }

@@ -40,6 +40,7 @@ from reference.objects import (
     Cluster,
     ClusterSettings,
     ConfigMap,
+    Endpoints,
     EndpointSlice,
     Labels,
     LabelSelector,
@@ -93,6 +94,7 @@ def _make_converter() -> Converter:
     _register_slices(converter)
     _register_selections(converter)
     _register_clusters(converter)
+    _register_endpoints(converter)
     return converter
 
 
@@ -203,6 +205,26 @@ def _register_clusters(converter: Converter) -> None:
 
     converter.register_unstructure_hook(Cluster, write)
     converter.register_structure_hook(Cluster, read)
+
+
+def _register_endpoints(converter: Converter) -> None:
+    """What a request is about is an EndpointSlice or an Endpoints object, as its kind says."""
+    kinds: dict[str, type[Any]] = {cls.__name__: cls for cls in (EndpointSlice, Endpoints)}
+    unions = (EndpointSlice | Endpoints, EndpointSlice | Endpoints | None)
+
+    def read(data: Any, _: Any) -> Any:
+        if data is None:
+            return None
+        if not isinstance(data, dict):
+            raise refuse("a mapping", data)
+        kind = data.get("kind")
+        if not isinstance(kind, str) or kind not in kinds:
+            reason = f"unknown kind, {closest(str(kind), kinds)}" if kind else "is required"
+            raise Refused(reason, step="kind")
+        return converter.structure(data, kinds[kind])
+
+    converter.register_structure_hook_func(lambda tp: tp in unions, read)
+    converter.register_unstructure_hook_func(lambda tp: tp in unions, converter.unstructure)
 
 
 def make_cluster(members: Iterable[ApiObject], *, settings: ClusterSettings | None = None) -> Cluster:

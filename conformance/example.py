@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from reference.objects import Cluster
-from reference.questions import ApiSession, Selection
+from reference.questions import ApiSession, EndpointsRequest, Selection
 
 
 @frozen
@@ -17,13 +17,14 @@ class Example:
     other areas look at `cluster`.  Where there is a `before`, the implementation
     comes to the cluster from that state, by `update` if it can.
 
-    Some invariants ask sessions of their own beside, the same for every input.  Where
-    `list` names such a list, they judge `sessions` in its place: so a reproducer shows
-    the one that failed.
+    Some invariants ask inputs of their own beside, the same for every example.  Where
+    `list` names such a list, they judge `sessions`, `endpoint_requests` or the cluster
+    in its place: so a reproducer shows the one that failed.
     """
 
     cluster: Cluster = Cluster()
     selections: tuple[Selection, ...] = ()
     sessions: tuple[ApiSession, ...] = ()
+    endpoint_requests: tuple[EndpointsRequest, ...] = ()
     before: Cluster | None = None
     list: str = ""

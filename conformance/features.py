@@ -10,17 +10,31 @@ Release = tuple[int, int]
 
 @frozen
 class Feature:
-    """A feature by its sentence; `since` is the Kubernetes release from which on it is there by default."""
+    """A feature by its sentence; `since` is the Kubernetes release from which on it is there by default.
+
+    What is no matter of a release has none, and is only claimed by its name.
+    """
 
     sentence: str
-    since: Release
+    since: Release | None
 
 
 FEATURES: dict[str, Feature] = {
+    "canonical-endpoint-addresses": Feature(
+        "IPv6 addresses of EndpointSlices have to be in canonical form (VAL-077).", (1, 33)
+    ),
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
     "dual-stack": Feature("Clusters and Services of two IP families.", (1, 21)),
+    "existing-objects": Feature(
+        "Objects that were stored before, under other rules, can be put in place (ALLOC-044, VAL-074).", None
+    ),
     "multiple-service-cidrs": Feature("Several ranges of cluster IPs of one family (ALLOC-031).", (1, 33)),
+    "node-hints": Feature("EndpointSlices have hints for nodes (VAL-076).", (1, 34)),
     "relaxed-service-names": Feature("The name of a Service may begin with a digit (VAL-002).", (1, 36)),
+    "strict-addresses": Feature(
+        "Addresses with leading zeros and IPv4 addresses written as IPv6 are refused (VAL-039, VAL-077).",
+        (1, 36),
+    ),
 }
 
 OLDEST: Release = (1, 34)
@@ -35,4 +49,6 @@ what was right in its day.
 
 def of_release(release: Release) -> frozenset[str]:
     """The features that a Kubernetes release has by default."""
-    return frozenset(name for name, feature in FEATURES.items() if feature.since <= release)
+    return frozenset(
+        name for name, feature in FEATURES.items() if feature.since is not None and feature.since <= release
+    )

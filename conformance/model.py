@@ -143,6 +143,12 @@ def _admit(model: Model, questions: Sequence[Any]) -> list[Any]:
     return [serve(session) for session in questions]
 
 
+def _admit_endpoints(model: Model, questions: Sequence[Any]) -> list[Any]:
+    from reference.ports import answer_endpoints
+
+    return [answer_endpoints(request) for request in questions]
+
+
 ANSWERS: dict[str, Callable[[Model, Sequence[Any]], list[Any]]] = {
     "select": _select,
     "endpoint_slices": _endpoint_slices,
@@ -155,6 +161,7 @@ ANSWERS: dict[str, Callable[[Model, Sequence[Any]], list[Any]]] = {
     "resolver_configs": _resolver_configs,
     "environment": _environment,
     "admit": _admit,
+    "admit_endpoints": _admit_endpoints,
 }
 """Every operation but `connect`, which picks one of what `route` allows and so needs chance."""
 

@@ -24,7 +24,7 @@ from conformance.invariants import all_invariants
 from conformance.manifests import dump, parse
 from reference.objects import Cluster, ClusterSettings
 from reference.ports import validate_create, with_defaults
-from reference.questions import ApiSession, Selection, Verb
+from reference.questions import ApiSession, EndpointsRequest, Selection, Verb
 
 VERSION = 1
 _MARK = "#: "
@@ -50,7 +50,9 @@ def relevant(example: Example, area: Area) -> Example:
     if area is Area.SELECTORS:
         return Example(selections=example.selections)
     if area is Area.PORTS:
-        return Example(sessions=example.sessions, list=example.list)
+        return Example(
+            sessions=example.sessions, endpoint_requests=example.endpoint_requests, list=example.list
+        )
     return Example(cluster=example.cluster, list=example.list)
 
 
@@ -80,6 +82,8 @@ def to_text(reproducer: Reproducer) -> str:
         header["selections"] = [to_plain(selection) for selection in example.selections]
     if example.sessions:
         header["sessions"] = [to_plain(session) for session in example.sessions]
+    if example.endpoint_requests:
+        header["endpointRequests"] = [to_plain(request) for request in example.endpoint_requests]
     if example.list:
         header["list"] = example.list
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
@@ -90,14 +94,16 @@ def to_text(reproducer: Reproducer) -> str:
 
 
 def _applicable_requests(example: Example) -> str:
-    """Created Services as documents, for readers and for `kubectl apply`; the header decides."""
-    services = [
+    """Created and updated objects as documents, for readers and for `kubectl apply`; the header decides."""
+    objects = [
         to_plain(request.service)
         for session in example.sessions
         for request in session.requests
         if request.verb in (Verb.CREATE, Verb.UPDATE)
     ]
-    return dump(services) if services else ""
+    for request in example.endpoint_requests:
+        objects += [to_plain(item) for item in (request.old, request.object) if item is not None]
+    return dump(objects) if objects else ""
 
 
 def readable(example: Example) -> str:
@@ -110,6 +116,8 @@ def readable(example: Example) -> str:
         plain["selections"] = [to_plain(selection) for selection in example.selections]
     if example.sessions:
         plain["sessions"] = [to_plain(session) for session in example.sessions]
+    if example.endpoint_requests:
+        plain["endpointRequests"] = [to_plain(request) for request in example.endpoint_requests]
     return (
         yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
         if plain
@@ -145,7 +153,10 @@ def from_text(text: str, *, where: str) -> Reproducer:
         settings = from_plain(header.get("settings") or {}, ClusterSettings)
         selections = tuple(from_plain(item, Selection) for item in _list(header, "selections", where))
         sessions = tuple(from_plain(item, ApiSession) for item in _list(header, "sessions", where))
-        documents = [] if sessions or selections else parse(text, where=where)
+        requests = tuple(
+            from_plain(item, EndpointsRequest) for item in _list(header, "endpointRequests", where)
+        )
+        documents = [] if sessions or selections or requests else parse(text, where=where)
         cluster = cluster_from_plain({"settings": {}, "objects": [doc for doc in documents if doc]})
     except ConversionError as error:
         raise UsageError(str(error), where=where) from error
@@ -157,6 +168,7 @@ def from_text(text: str, *, where: str) -> Reproducer:
             cluster=evolve(cluster, settings=settings),
             selections=selections,
             sessions=sessions,
+            endpoint_requests=requests,
             list=_text(header, "list", where),
         ),
         expected=_text(header, "expected", where),
@@ -190,6 +202,7 @@ _KEYS = (
     "settings",
     "selections",
     "sessions",
+    "endpointRequests",
     "list",
 )
 

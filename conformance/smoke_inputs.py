@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+
 from conformance.example import Example
 from reference import questions as q
 from reference.frozenmap import FrozenMap
@@ -166,6 +168,17 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
             ),
         )
         for name in ("web", "-no-good-name-")
+    ),
+    "admit_endpoints": (
+        q.EndpointsRequest(_slice()),
+        q.EndpointsRequest(evolve(_slice(), address_type="IPX")),
+        q.EndpointsRequest(_slice(), old=evolve(_slice(), ports=())),
+        q.EndpointsRequest(
+            Endpoints(
+                ObjectMeta(name="web", namespace="default"),
+                (EndpointSubset((EndpointAddress("10.0.0.9"),), ports=(SubsetPort(80),)),),
+            )
+        ),
     ),
 }
 """For each operation the questions about SMALL, the first of them the plainest."""

@@ -38,6 +38,7 @@ __all__ = [
     "Decision",
     "EndpointSlice",
     "Endpoints",
+    "EndpointsRequest",
     "Environment",
     "Flow",
     "HealthCheck",
@@ -322,10 +323,16 @@ class ApiRequest:
 
 @frozen
 class ApiSession:
-    """Requests in order, to an API server that holds no Services at the start."""
+    """Requests in order, to an API server that holds these Services at the start, and no others.
+
+    There are only any for an implementation that claims `existing-objects`: they were
+    stored by an earlier configuration of the cluster, or by an older release, and need
+    not keep to today's rules.  What they have of cluster IPs and node ports is taken.
+    """
 
     settings: ClusterSettings
     requests: tuple[ApiRequest, ...]
+    services: tuple[Service, ...] = ()
 
 
 @frozen(order=True)
@@ -347,3 +354,15 @@ class ApiResponse:
     code: int
     service: Service | None = None
     causes: tuple[Cause, ...] = ()
+
+
+@frozen
+class EndpointsRequest:
+    """An EndpointSlice or a legacy Endpoints object that is to be created; with `old`, an update of it.
+
+    `old` is what the server has under its name, and nothing else decides.  It keeps to
+    today's rules, unless the implementation claims `existing-objects`.
+    """
+
+    object: EndpointSlice | Endpoints
+    old: EndpointSlice | Endpoints | None = None

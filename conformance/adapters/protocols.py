@@ -117,3 +117,12 @@ class Admits(Protocol):
     """An API server: defaulting, allocation, admission and storage of Services."""
 
     def admit(self, sessions: Sequence[q.ApiSession]) -> Sequence[Sequence[q.ApiResponse]]: ...
+
+
+class AdmitsEndpoints(Protocol):
+    """An API server: admission of EndpointSlices and of legacy Endpoints objects.
+
+    An answer has no Service, only the code and, where the object is refused, the causes.
+    """
+
+    def admit_endpoints(self, requests: Sequence[q.EndpointsRequest]) -> Sequence[q.ApiResponse]: ...

@@ -100,6 +100,10 @@ class ReferenceAdapter:
         """The API server."""
         return self.answer("admit", sessions)  # type: ignore[return-value]
 
+    def admit_endpoints(self, requests: Sequence[q.EndpointsRequest]) -> Sequence[q.ApiResponse]:
+        """The API server, as to EndpointSlices and legacy Endpoints."""
+        return self.answer("admit_endpoints", requests)  # type: ignore[return-value]
+
     # -- one connection after the other ----------------------------------------
 
     def connect(self, connections: Sequence[q.Connection]) -> Sequence[q.Observation]:

@@ -121,7 +121,8 @@ def _hunt(
                 inputs=number,
                 services=len(smallest.cluster.services),
                 pods=len(smallest.cluster.pods),
-                requests=sum(len(each.requests) for each in smallest.sessions),
+                requests=sum(len(each.requests) for each in smallest.sessions)
+                + len(smallest.endpoint_requests),
                 selections=len(smallest.selections),
             )
     return Catch(fault, requirement)

@@ -28,6 +28,7 @@ def objects(example: Example) -> int:
         sum(len(getattr(cluster, name)) for name in _COLLECTIONS)
         + len(example.selections)
         + sum(len(session.requests) for session in example.sessions)
+        + len(example.endpoint_requests)
     )
 
 
@@ -66,6 +67,14 @@ def _smaller(example: Example) -> Iterator[Example]:
                 example,
                 sessions=(*example.sessions[:index], fewer, *example.sessions[index + 1 :]),
             )
+        for service in range(len(session.services)):
+            fewer = evolve(session, services=_without(session.services, service))
+            yield evolve(
+                example,
+                sessions=(*example.sessions[:index], fewer, *example.sessions[index + 1 :]),
+            )
+    for index in range(len(example.endpoint_requests)):
+        yield evolve(example, endpoint_requests=_without(example.endpoint_requests, index))
 
 
 def _smaller_clusters(cluster: Cluster) -> Iterator[Cluster]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from reference.objects import Labels, Service, ServicePort
-from reference.ports.addresses import is_special, parse_cidr, parse_ip
+from reference.objects import Service, ServicePort
+from reference.ports.addresses import format_ip, is_special, parse_cidr, parse_ip, parse_legacy_ip
 from reference.ports.defaulting import (
     CLUSTER_IP,
     EXTERNAL_NAME,
@@ -26,14 +26,13 @@ from reference.ports.defaulting import (
     needs_health_check,
 )
 from reference.ports.families import family_violations
+from reference.ports.metadata import are_labels, is_key, label_violations, without_dash
 from reference.ports.rejections import Violation, causes
 from reference.questions import Cause
 from reference.syntax import (
     is_dns1035_label,
     is_dns1123_label,
     is_dns1123_subdomain,
-    is_label_key,
-    is_label_value,
     is_port_name,
 )
 
@@ -43,14 +42,11 @@ AFFINITIES = ("None", "ClientIP")
 TRAFFIC_POLICIES = ("Cluster", "Local")
 TRAFFIC_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 MOST_CLIENT_IP_SECONDS = 86400
-MOST_ANNOTATION_BYTES = 262144
 
 TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
 SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
-_is_label_key = lru_cache(maxsize=4096)(is_label_key)
-_is_label_value = lru_cache(maxsize=4096)(is_label_value)
 _is_label = lru_cache(maxsize=4096)(is_dns1123_label)
 _is_port_name = lru_cache(maxsize=4096)(is_port_name)
 _is_service_name = lru_cache(maxsize=4096)(is_dns1035_label)
@@ -89,9 +85,7 @@ def name_violations(service: Service, *, relaxed: bool) -> Iterator[Violation]:
     """The name, and the prefix of a generated one (VAL-001, VAL-002, VAL-004)."""
     is_name = _is_label if relaxed else _is_service_name
     name, prefix = service.metadata.name, service.metadata.generate_name
-    # A generated name ends in characters of the server's choice, so the prefix may end in "-".
-    ends = len(prefix) > 1 and prefix.endswith("-")
-    if prefix and not is_name(prefix[:-2] + "a" if ends else prefix):
+    if prefix and not is_name(without_dash(prefix)):
         yield Violation("metadata.generateName", "Invalid", "VAL-004")
     if not name and not prefix:
         yield Violation("metadata.name", "Required", "VAL-004")
@@ -101,25 +95,12 @@ def name_violations(service: Service, *, relaxed: bool) -> Iterator[Violation]:
 
 def metadata_violations(service: Service) -> Iterator[Violation]:
     """Labels and annotations (VAL-005, VAL-006)."""
-    metadata = service.metadata
-    if not _are_labels(metadata.labels):
-        yield Violation("metadata.labels", "Invalid", "VAL-005")
-    annotations = metadata.annotations
-    if not annotations:
-        return
-    if not all(_is_label_key(key.lower()) for key in annotations):
-        yield Violation("metadata.annotations", "Invalid", "VAL-005")
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-    if size > MOST_ANNOTATION_BYTES:
-        yield Violation("metadata.annotations", "TooLong", "VAL-005")
+    yield from label_violations(service.metadata)
+    annotations = service.metadata.annotations
     hints = annotations.get(TOPOLOGY_HINTS)
     mode = annotations.get(TOPOLOGY_MODE)
     if hints is not None and mode is not None and hints != mode:
         yield Violation(f"metadata.annotations[{TOPOLOGY_MODE}]", "Invalid", "VAL-006")
-
-
-def _are_labels(labels: Labels) -> bool:
-    return all(_is_label_key(key) and _is_label_value(value) for key, value in labels.items())
 
 
 def spec_violations(service: Service, *, old: Service | None) -> Iterator[Violation]:
@@ -127,10 +108,10 @@ def spec_violations(service: Service, *, old: Service | None) -> Iterator[Violat
     spec = service.spec
     yield from _type_violations(service)
     yield from _ports_violations(spec.ports, spec.type)
-    if spec.selector and not _are_labels(spec.selector):
+    if spec.selector and not are_labels(spec.selector):
         yield Violation("spec.selector", "Invalid", "VAL-031")
     yield from _affinity_violations(service)
-    yield from family_violations(service)
+    yield from family_violations(service, old=old)
     if spec.external_ips:
         yield from _external_ip_violations(spec.external_ips, old.spec.external_ips if old else ())
     if spec.load_balancer_source_ranges:
@@ -202,7 +183,7 @@ def _port_violations(path: str, port: ServicePort) -> Iterator[Violation]:
             yield Violation(f"{path}.targetPort", "Invalid", "VAL-014")
     elif target is not None and not is_port_number(target):
         yield Violation(f"{path}.targetPort", "Invalid", "VAL-013")
-    if port.app_protocol is not None and not _is_label_key(port.app_protocol):
+    if port.app_protocol is not None and not is_key(port.app_protocol):
         yield Violation(f"{path}.appProtocol", "Invalid", "VAL-015")
 
 
@@ -237,13 +218,17 @@ def _affinity_violations(service: Service) -> Iterator[Violation]:
 
 
 def _external_ip_violations(ips: tuple[str, ...], known: Collection[str]) -> Iterator[Violation]:
-    """External IPs are addresses, and none of the special ones (VAL-049 to VAL-054)."""
+    """External IPs are addresses, and none of the special ones (VAL-049 to VAL-054).
+
+    How those are written that were `known` before does not matter (VAL-074).
+    """
     for index, text in enumerate(ips):
-        if parse_ip(text) is None:
-            if text not in known:
-                yield Violation(f"spec.externalIPs[{index}]", "Invalid", "VAL-049")
-        elif is_special(text):
-            yield Violation(f"spec.externalIPs[{index}]", "Invalid", _special_rule(text))
+        address = parse_legacy_ip(text) if text in known else parse_ip(text)
+        if address is None:
+            yield Violation(f"spec.externalIPs[{index}]", "Invalid", "VAL-049")
+        elif is_special(address):
+            rule = _special_rule(format_ip(address.family, address.value))
+            yield Violation(f"spec.externalIPs[{index}]", "Invalid", rule)
 
 
 def _special_rule(text: str) -> str:
@@ -284,7 +269,7 @@ def _load_balancer_violations(service: Service) -> Iterator[Violation]:
             yield Violation("spec.allocateLoadBalancerNodePorts", "Forbidden", "VAL-059")
         if spec.load_balancer_class is not None:
             yield Violation("spec.loadBalancerClass", "Forbidden", "VAL-060")
-    elif spec.load_balancer_class is not None and not _is_label_key(spec.load_balancer_class):
+    elif spec.load_balancer_class is not None and not is_key(spec.load_balancer_class):
         yield Violation("spec.loadBalancerClass", "Invalid", "VAL-061")
 
 

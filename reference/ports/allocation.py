@@ -10,11 +10,11 @@ Source: kubernetes `pkg/registry/core/service/storage/alloc.go`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from reference.objects import CLUSTER_IP_NONE, Service, ServicePort
-from reference.ports.addresses import Address, format_ip, parse_ip
+from reference.ports.addresses import Address, format_ip, parse_ip, parse_legacy_ip
 from reference.ports.changes import with_spec
 from reference.ports.defaulting import (
     EXTERNAL_NAME,
@@ -91,10 +91,23 @@ def allocate_update(
 
 def release(service: Service, state: Allocations) -> Allocations:
     """A deleted Service gives everything back at once (ALLOC-004)."""
+    return state.without(node_ports=_all_node_ports(service), cluster_ips=cluster_ips_of(service))
+
+
+def held(services: Iterable[Service], state: Allocations) -> Allocations:
+    """What Services have that are there from the start (ALLOC-044)."""
+    for service in services:
+        for number in _all_node_ports(service):
+            state = state.with_node_port(number)
+        for address in cluster_ips_of(service):
+            state = state.with_cluster_ip(address)
+    return state
+
+
+def _all_node_ports(service: Service) -> frozenset[int]:
+    """The node ports that it holds, that of its health checks included."""
     ports = node_ports_of(service) if service.spec.type in NODE_PORT_TYPES else frozenset()
-    if needs_health_check(service):
-        ports |= {service.spec.health_check_node_port}
-    return state.without(node_ports=ports, cluster_ips=cluster_ips_of(service))
+    return ports | {service.spec.health_check_node_port} if needs_health_check(service) else ports
 
 
 def node_ports_of(service: Service) -> frozenset[int]:
@@ -103,8 +116,8 @@ def node_ports_of(service: Service) -> frozenset[int]:
 
 
 def cluster_ips_of(service: Service) -> frozenset[Address]:
-    """The cluster IPs that it holds; a headless Service holds none (ALLOC-025)."""
-    addresses = (parse_ip(text) for text in service.spec.cluster_ips if text != CLUSTER_IP_NONE)
+    """The cluster IPs that it holds, however they are written; a headless Service holds none (ALLOC-025)."""
+    addresses = (parse_legacy_ip(text) for text in service.spec.cluster_ips if text != CLUSTER_IP_NONE)
     return frozenset(address for address in addresses if address is not None)
 
 
@@ -172,7 +185,7 @@ def _updated_cluster_ips(
         text, state = _cluster_ip(1, new.spec.ip_families[1], wanted, state, choose)
         return _with_cluster_ips(new, (new.spec.cluster_ips[0], text)), state, nothing
     if before == 2 and after == 1:
-        second = parse_ip(old.spec.cluster_ips[1])
+        second = parse_legacy_ip(old.spec.cluster_ips[1])
         return new, state, frozenset() if second is None else frozenset({second})
     return new, state, nothing
 

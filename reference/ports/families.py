@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from reference.objects import CLUSTER_IP_NONE, Service, ServiceSpec
-from reference.ports.addresses import FAMILIES, other_family, parse_ip
+from reference.ports.addresses import FAMILIES, other_family, parse_ip, parse_legacy_ip
 from reference.ports.changes import with_spec
 from reference.ports.defaulting import CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT
 from reference.ports.pools import Allocations
@@ -25,17 +25,25 @@ _IPS = "spec.clusterIPs"
 _POLICY = "spec.ipFamilyPolicy"
 
 
-def family_violations(service: Service) -> tuple[Violation, ...]:
-    """clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy on their own (VAL-036 to VAL-044)."""
+def family_violations(service: Service, *, old: Service | None) -> tuple[Violation, ...]:
+    """clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy on their own (VAL-036 to VAL-044).
+
+    How those cluster IPs are written that `old` has does not matter (VAL-074).
+    """
     spec = service.spec
     if spec.type == EXTERNAL_NAME:
         return ()
-    return _violations(spec.cluster_ip, spec.cluster_ips, spec.ip_families, spec.ip_family_policy)
+    known = old.spec.cluster_ips if old else ()
+    return _violations(spec.cluster_ip, spec.cluster_ips, spec.ip_families, spec.ip_family_policy, known)
 
 
 @lru_cache(maxsize=4096)
 def _violations(
-    ip: str, ips: tuple[str, ...], families: tuple[str, ...], policy: str | None
+    ip: str,
+    ips: tuple[str, ...],
+    families: tuple[str, ...],
+    policy: str | None,
+    known: tuple[str, ...],
 ) -> tuple[Violation, ...]:
     found: list[Violation] = []
     if ip and ips[:1] != (ip,):
@@ -49,20 +57,20 @@ def _violations(
             found.append(Violation(f"spec.ipFamilies[{index}]", "Duplicate", "VAL-043"))
     if policy is not None and policy not in POLICIES:
         found.append(Violation(_POLICY, "NotSupported", "VAL-044"))
-    malformed = _malformed_ips(ips)
+    malformed = _malformed_ips(ips, known)
     found += malformed
     if len(ips) > 2:
         found.append(Violation(_IPS, "Invalid", "VAL-040"))
     return tuple(found if malformed else [*found, *_mismatched_ips(ips, families)])
 
 
-def _malformed_ips(ips: tuple[str, ...]) -> list[Violation]:
+def _malformed_ips(ips: tuple[str, ...], known: tuple[str, ...]) -> list[Violation]:
     found = []
     for index, text in enumerate(ips):
         if index == 0 and text == CLUSTER_IP_NONE:
             if len(ips) > 1:
                 found.append(Violation(_IPS, "Invalid", "VAL-038"))
-        elif parse_ip(text) is None:
+        elif (parse_legacy_ip(text) if text in known else parse_ip(text)) is None:
             rule = "VAL-038" if text in ("", CLUSTER_IP_NONE) else "VAL-039"
             found.append(Violation(f"{_IPS}[{index}]", "Invalid", rule))
     return found
@@ -71,7 +79,7 @@ def _malformed_ips(ips: tuple[str, ...]) -> list[Violation]:
 def _mismatched_ips(ips: tuple[str, ...], families: tuple[str, ...]) -> list[Violation]:
     """At most one address of each family, and of the family that was said; `None` has none."""
     found = []
-    actual = [address.family for text in ips if (address := parse_ip(text)) is not None]
+    actual = [address.family for text in ips if (address := parse_legacy_ip(text)) is not None]
     if len(set(actual)) < len(actual):
         found.append(Violation(_IPS, "Invalid", "VAL-041"))
     for index, (family, wanted) in enumerate(zip(actual, families, strict=False)):
@@ -97,7 +105,7 @@ def with_families(service: Service, state: Allocations, *, old: Service | None) 
     """The Service with its policy and families decided (ALLOC-036 to ALLOC-043, VAL-045)."""
     if service.spec.type == EXTERNAL_NAME or (old is not None and keeps_families(old, service)):
         return service
-    if violations := family_violations(service):
+    if violations := family_violations(service, old=old):
         raise Refused.invalid(*violations)
     policy = service.spec.ip_family_policy or _default_policy(service, old)
     found: list[Violation] = []
@@ -142,7 +150,7 @@ def _inferred(spec: ServiceSpec, state: Allocations) -> tuple[tuple[str, ...], l
     families = spec.ip_families
     found = []
     for index, text in enumerate(spec.cluster_ips):
-        address = parse_ip(text)
+        address = parse_legacy_ip(text)
         if address is None:
             break
         if index >= len(families):

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reference.questions import Cause
 
@@ -15,13 +16,29 @@ CONFLICT = 409
 INTERNAL_ERROR = 500
 
 
+class Standing(Enum):
+    """Who looks at a broken rule."""
+
+    ALWAYS = "always"
+    """Every server, so that it has to be told."""
+    NEWER = "newer"
+    """Newer servers, which refuse what older ones take."""
+    BESIDE = "beside"
+    """Some servers, where they refuse for another reason."""
+
+
 @frozen
 class Violation:
-    """One broken rule: the field path, the API's reason, and the requirement id."""
+    """One broken rule: the field path, the API's reason, and the requirement id.
+
+    What is told `instead` is as good.
+    """
 
     field: str
     reason: str
     rule: str
+    standing: Standing = Standing.ALWAYS
+    instead: tuple[Cause, ...] = ()
 
     @property
     def cause(self) -> Cause:
@@ -58,3 +75,8 @@ class Refused(Exception):
 def causes(violations: Iterable[Violation]) -> tuple[Cause, ...]:
     """The causes of a response, each once, in the order of the rules."""
     return tuple(dict.fromkeys(violation.cause for violation in violations))
+
+
+def beside(violations: Iterable[Violation]) -> tuple[Violation, ...]:
+    """The same, but that they are told only where there is another reason to refuse."""
+    return tuple(evolve(violation, standing=Standing.BESIDE) for violation in violations)

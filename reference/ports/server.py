@@ -22,6 +22,7 @@ from reference.ports.allocation import (
     allocate_create,
     allocate_update,
     cluster_ip_field,
+    held,
     lowest,
     node_port_field,
     release,
@@ -224,8 +225,13 @@ class Server:
     allocations: Allocations = field()
 
     @allocations.default
-    def _nothing_allocated(self) -> Allocations:
-        return Allocations(self.settings)
+    def _what_is_held(self) -> Allocations:
+        return held(self.services.values(), Allocations(self.settings))
+
+    @classmethod
+    def of(cls, session: ApiSession) -> Server:
+        """The server at the start of a session, with what it finds there (ALLOC-044, VAL-074)."""
+        return cls(session.settings, FrozenMap({_key(service): service for service in session.services}))
 
     def expected(self, request: ApiRequest, response: ApiResponse | None = None) -> Expectation:
         """What may be answered to `request`.
@@ -302,7 +308,7 @@ class Server:
         if old is None:
             return Expectation(rejected=self._not_found(request, None))
         new = with_status(old, request.service)
-        if violations := status_violations(new):
+        if violations := status_violations(new, old):
             return Expectation(rejected=self._rejected(request, new, violations))
         return Expectation(self._stored(new, self.allocations, OK, []))
 
@@ -446,7 +452,7 @@ def serve(
     session: ApiSession, *, choose: Choose = lowest, relaxed_names: bool = True
 ) -> tuple[ApiResponse, ...]:
     """The reference API server's answers to a session; a current one has `relaxed_names` (VAL-002)."""
-    server = Server(session.settings)
+    server = Server.of(session)
     responses = []
     for request in session.requests:
         response, server = answer(server, request, choose=choose, relaxed_names=relaxed_names)

@@ -7,10 +7,10 @@ Source: kubernetes `strategy.go` `serviceStatusStrategy`; `validation.go`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from reference.objects import LoadBalancerIngress, Service
-from reference.ports.addresses import parse_ip
+from reference.ports.addresses import parse_ip, parse_legacy_ip
 from reference.ports.defaulting import LOAD_BALANCER, with_ip_modes
 from reference.ports.rejections import Violation
 from reference.syntax import is_dns1123_subdomain
@@ -24,21 +24,25 @@ def with_status(old: Service, sent: Service) -> Service:
     return Service(sent.metadata, old.spec, with_ip_modes(sent).status)
 
 
-def status_violations(service: Service) -> tuple[Violation, ...]:
-    """The rules that a status breaks (VAL-070 to VAL-072)."""
+def status_violations(service: Service, old: Service) -> tuple[Violation, ...]:
+    """The rules that a status breaks (VAL-070 to VAL-072).
+
+    How those addresses are written that `old` has does not matter (VAL-074).
+    """
     ingress = service.status.load_balancer.ingress
+    known = frozenset(entry.ip for entry in old.status.load_balancer.ingress)
     if ingress and service.spec.type != LOAD_BALANCER:
         return (Violation(_INGRESS, "Forbidden", "VAL-070"),)
     return tuple(
         violation
         for index, entry in enumerate(ingress)
-        for violation in _entry_violations(f"{_INGRESS}[{index}]", entry)
+        for violation in _entry_violations(f"{_INGRESS}[{index}]", entry, known)
     )
 
 
-def _entry_violations(path: str, entry: LoadBalancerIngress) -> Iterator[Violation]:
+def _entry_violations(path: str, entry: LoadBalancerIngress, known: Collection[str]) -> Iterator[Violation]:
     """An address with its mode, or a name that is no address (VAL-071, VAL-072, TYPE-011)."""
-    if entry.ip and parse_ip(entry.ip) is None:
+    if entry.ip and entry.ip not in known and parse_ip(entry.ip) is None:
         yield Violation(f"{path}.ip", "Invalid", "VAL-071")
     if entry.ip and entry.ip_mode is None:
         yield Violation(f"{path}.ipMode", "Required", "VAL-072")
@@ -46,6 +50,6 @@ def _entry_violations(path: str, entry: LoadBalancerIngress) -> Iterator[Violati
         yield Violation(f"{path}.ipMode", "Forbidden", "VAL-072")
     elif entry.ip_mode is not None and entry.ip_mode not in IP_MODES:
         yield Violation(f"{path}.ipMode", "NotSupported", "VAL-072")
-    is_name = is_dns1123_subdomain(entry.hostname) and parse_ip(entry.hostname) is None
+    is_name = is_dns1123_subdomain(entry.hostname) and parse_legacy_ip(entry.hostname) is None
     if entry.hostname and not is_name:
         yield Violation(f"{path}.hostname", "Invalid", "VAL-071")

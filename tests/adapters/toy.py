@@ -123,3 +123,12 @@ class Toy:
             ]
             for session in sessions
         ]
+
+    def admit_endpoints(self, requests: Sequence[q.EndpointsRequest]) -> list[q.ApiResponse]:
+        """Takes what is new, refuses every update."""
+        return [
+            q.ApiResponse(201)
+            if request.old is None
+            else q.ApiResponse(422, None, (q.Cause("metadata", "Invalid"),))
+            for request in requests
+        ]

@@ -2,8 +2,9 @@
 
 // Command kubernetes answers the questions of kube-service-conformance from
 // Kubernetes' own code: label selectors from apimachinery, slices from the
-// EndpointSlice controller's reconciler, and Services from the API server's
-// storage with its validation, defaulting and allocators, all in memory.
+// EndpointSlice controller's reconciler, and Services, EndpointSlices and Endpoints
+// from the API server's storage with its validation, defaulting and allocators, all
+// in memory.
 //
 // It is also a worked example of an adapter in Go: main.go and protocol.go are
 // the protocol, the other files are the glue to the implementation.

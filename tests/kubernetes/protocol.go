@@ -27,10 +27,11 @@ type settings struct {
 type adapter struct {
 	endpoints *endpointController
 	services  *apiServers
+	admission registries
 }
 
 func newAdapter() *adapter {
-	return &adapter{endpoints: newEndpointController(), services: newAPIServers()}
+	return &adapter{endpoints: newEndpointController(), services: newAPIServers(), admission: newRegistries()}
 }
 
 func (a *adapter) answer(asked *request) (response, error) {
@@ -40,7 +41,7 @@ func (a *adapter) answer(asked *request) (response, error) {
 			"protocol":   1,
 			"name":       "kubernetes",
 			"version":    version(),
-			"operations": []string{"apply", "select", "endpoint_slices", "admit"},
+			"operations": []string{"apply", "select", "endpoint_slices", "admit", "admit_endpoints"},
 		}, nil
 	case "bye":
 		return response{}, nil
@@ -52,6 +53,8 @@ func (a *adapter) answer(asked *request) (response, error) {
 		return each(asked.Questions, a.endpoints.slicesOf)
 	case "admit":
 		return each(asked.Questions, a.services.admit)
+	case "admit_endpoints":
+		return each(asked.Questions, a.admission.admit)
 	}
 	return nil, fmt.Errorf("unknown operation %q", asked.Op)
 }

@@ -27,10 +27,11 @@ import (
 	netutils "k8s.io/utils/net"
 )
 
-// session is one question: requests to an API server that holds no Services.
+// session is one question: requests to an API server that holds these Services.
 type session struct {
-	Settings settings     `json:"settings"`
-	Requests []apiRequest `json:"requests"`
+	Settings settings         `json:"settings"`
+	Requests []apiRequest     `json:"requests"`
+	Services []map[string]any `json:"services"`
 }
 
 type apiRequest struct {
@@ -53,11 +54,12 @@ type cause struct {
 // apiServer is the API server's storage of Services. Building one is dear, so it
 // is kept, and each session gets empty objects and allocators.
 type apiServer struct {
-	objects   *memory
-	services  *storage.REST
-	status    *storage.StatusREST
-	addresses *addresses
-	ports     *portRange
+	objects    *memory
+	services   *storage.REST
+	status     *storage.StatusREST
+	addresses  *addresses
+	allocators map[api.IPFamily]ipallocator.Interface
+	ports      *portRange
 }
 
 // portRange is an allocator that can be replaced by a fresh one.
@@ -79,6 +81,11 @@ func (s *apiServers) admit(asked *session) ([]apiResponse, error) {
 	server, err := s.fresh(asked.Settings)
 	if err != nil {
 		return nil, err
+	}
+	for _, body := range asked.Services {
+		if err := s.put(server, body); err != nil {
+			return nil, err
+		}
 	}
 	answers := make([]apiResponse, len(asked.Requests))
 	for number := range asked.Requests {
@@ -106,6 +113,48 @@ func (s *apiServers) fresh(of settings) (*apiServer, error) {
 	return server, server.addresses.clear()
 }
 
+// put stores a Service as an earlier server left it, whatever today's rules say of
+// it, and takes what it has, as the repair controllers of the API server do.
+func (s *apiServers) put(server *apiServer, body map[string]any) error {
+	service, err := s.decoded(body)
+	if err != nil {
+		return err
+	}
+	ctx := contextOf(&apiRequest{Verb: "create"}, service)
+	key, err := server.services.KeyFunc(ctx, service.Name)
+	if err != nil {
+		return err
+	}
+	for _, text := range service.Spec.ClusterIPs {
+		address := netutils.ParseIPSloppy(text)
+		// Of a family that the cluster does not have any more nothing is given out.
+		if allocator := server.allocators[familyOf(netutils.IsIPv6(address))]; address != nil && allocator != nil {
+			if err := allocator.Allocate(address); err != nil {
+				return err
+			}
+		}
+	}
+	ports := []int32{service.Spec.HealthCheckNodePort}
+	for _, port := range service.Spec.Ports {
+		ports = append(ports, port.NodePort)
+	}
+	for _, port := range ports {
+		if port != 0 && !server.ports.Has(int(port)) {
+			if err := server.ports.Allocate(int(port)); err != nil {
+				return err
+			}
+		}
+	}
+	return server.objects.Create(ctx, key, service, nil, 0)
+}
+
+func familyOf(isIPv6 bool) api.IPFamily {
+	if isIPv6 {
+		return api.IPv6Protocol
+	}
+	return api.IPv4Protocol
+}
+
 func (s *apiServers) build(cidrs []string) (*apiServer, error) {
 	addresses, err := newAddresses(cidrs)
 	if err != nil {
@@ -113,23 +162,20 @@ func (s *apiServers) build(cidrs []string) (*apiServer, error) {
 	}
 	made := &apiServer{objects: &memory{codec: s.codec}, addresses: addresses, ports: &portRange{}}
 	var families []api.IPFamily
-	allocators := map[api.IPFamily]ipallocator.Interface{}
+	made.allocators = map[api.IPFamily]ipallocator.Interface{}
 	for _, cidr := range cidrs {
 		isIPv6 := netutils.IsIPv6CIDRString(cidr)
-		family := api.IPv4Protocol
-		if isIPv6 {
-			family = api.IPv6Protocol
-		}
-		if allocators[family] != nil {
+		family := familyOf(isIPv6)
+		if made.allocators[family] != nil {
 			continue
 		}
 		families = append(families, family)
-		if allocators[family], err = addresses.allocator(isIPv6); err != nil {
+		if made.allocators[family], err = addresses.allocator(isIPv6); err != nil {
 			return nil, err
 		}
 	}
 	services, status, _, err := storage.NewREST(
-		made.objects.options(), families[0], allocators, made.ports, nil, nil, nil,
+		made.objects.options(), families[0], made.allocators, made.ports, nil, nil, nil,
 	)
 	made.services, made.status = services, status
 	return made, err

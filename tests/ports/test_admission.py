@@ -170,14 +170,14 @@ def test_repeated_node_ports() -> None:
 )
 def test_cluster_ips_and_families(spec: dict[str, Any], expected: set[tuple[str, str]]) -> None:
     """clusterIPs, ipFamilies and ipFamilyPolicy on their own (VAL-036 to VAL-044)."""
-    found = family_violations(_service(**spec))
+    found = family_violations(_service(**spec), old=None)
     assert {(violation.field, violation.reason) for violation in found} == expected
 
 
 def test_more_than_two_cluster_ips() -> None:
     """Two at the most, and they cannot be of three families (VAL-040, VAL-041)."""
     ips = ("10.0.0.1", "fd00::1", "10.0.0.2")
-    found = family_violations(_service(cluster_ip=ips[0], cluster_ips=ips))
+    found = family_violations(_service(cluster_ip=ips[0], cluster_ips=ips), old=None)
     assert {violation.rule for violation in found} == {"VAL-040", "VAL-041"}
 
 

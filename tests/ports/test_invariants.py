@@ -17,7 +17,7 @@ from conformance.engine.generation import drawn
 from conformance.example import Example
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.strategies.ports import sessions
-from reference.ports import allocation, server
+from reference.ports import allocation, answer_endpoints, server
 from reference.ports.pools import Allowed
 from reference.questions import ApiResponse, ApiSession
 
@@ -46,7 +46,9 @@ class _Adapter:
     change: Callable[[ApiSession, Responses], Responses] = lambda _, responses: responses
     choose: Callable[[str, Allowed], int] = allocation.lowest
 
-    def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> list[Responses]:
+    def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> list[Any]:
+        if operation == "admit_endpoints":
+            return [answer_endpoints(request) for request in questions]
         with ExitStack() as stack:
             for target, name, replacement in self.patches:
                 stack.enter_context(mock.patch.object(target, name, replacement))

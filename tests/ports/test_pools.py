@@ -7,7 +7,16 @@ import pytest
 
 from reference.objects import ClusterSettings
 from reference.ports import Allocations, allowed_dynamic_cluster_ips, allowed_dynamic_node_ports
-from reference.ports.addresses import IPV4, IPV6, Address, format_ip, is_special, parse_cidr, parse_ip
+from reference.ports.addresses import (
+    IPV4,
+    IPV6,
+    Address,
+    format_ip,
+    is_special,
+    parse_cidr,
+    parse_ip,
+    parse_legacy_ip,
+)
 from reference.ports.pools import (
     cluster_ip_pools,
     cluster_ip_static_band,
@@ -154,6 +163,28 @@ def test_parse_ip(text: str, expected: Address | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.1", Address(IPV4, 0x0A000001)),
+        ("010.000.0.0001", Address(IPV4, 0x0A000001)),
+        ("::ffff:10.0.0.1", Address(IPV4, 0x0A000001)),
+        ("::FFFF:0a00:001", Address(IPV4, 0x0A000001)),
+        ("0::00001", Address(IPV6, 1)),
+        ("::10.0.0.01", Address(IPV6, 0x0A000001)),
+        ("10.0.0.0256", None),
+        ("10.0.0", None),
+        ("0x0a.0.0.1", None),
+        ("fe80::1%eth0", None),
+        ("10.0.0.01/8", None),
+        ("", None),
+    ],
+)
+def test_parse_legacy_ip(text: str, expected: Address | None) -> None:
+    """Leading zeros count for nothing, and IPv4 written as IPv6 is IPv4 (VAL-074)."""
+    assert parse_legacy_ip(text) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "good"),
     [
         ("10.0.0.0/8", True),
@@ -165,6 +196,11 @@ def test_parse_ip(text: str, expected: Address | None) -> None:
         ("10.0.0.0/08", False),
         ("10.0.0.0/255.0.0.0", False),
         ("10.0.0.1/8", False),
+        ("010.0.0.0/8", False),
+        ("::ffff:10.0.0.0/104", False),
+        ("::ffff:0:0/96", False),
+        ("fe80::%1/64", False),
+        ("::/0", True),
         ("10.0.0.0/8 ", False),
         ("", False),
     ],
@@ -201,4 +237,6 @@ def test_parse_cidr(text: str, good: bool) -> None:
 )
 def test_special_addresses(text: str, special: bool) -> None:
     """Unspecified, loopback, link-local unicast and multicast, and no others (VAL-050 to VAL-054)."""
-    assert is_special(text) is special
+    address = parse_ip(text)
+    assert address is not None
+    assert is_special(address) is special

@@ -5,6 +5,8 @@ from conformance.faults.ports import (
     allocation,
     answers,
     defaulting,
+    endpoint_requests,
+    existing,
     rules,
     status,
     strictness,
@@ -12,4 +14,15 @@ from conformance.faults.ports import (
     versions,
 )
 
-__all__ = ["allocation", "answers", "defaulting", "rules", "status", "strictness", "updates", "versions"]
+__all__ = [
+    "allocation",
+    "answers",
+    "defaulting",
+    "endpoint_requests",
+    "existing",
+    "rules",
+    "status",
+    "strictness",
+    "updates",
+    "versions",
+]

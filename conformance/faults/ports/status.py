@@ -15,12 +15,15 @@ status_violations = status.status_violations
 with_status = status.with_status
 
 
-def _without(rule: str, service: Service) -> tuple[Violation, ...]:
-    return tuple(violation for violation in status_violations(service) if violation.rule != rule)
+def _without(rule: str, service: Service, old: Service) -> tuple[Violation, ...]:
+    return tuple(violation for violation in status_violations(service, old) if violation.rule != rule)
 
 
-def _refused(service: Service, field: str) -> tuple[Violation, ...]:
-    return (*status_violations(service), Violation(f"status.loadBalancer.ingress[0].{field}", "Invalid", ""))
+def _refused(service: Service, old: Service, field: str) -> tuple[Violation, ...]:
+    return (
+        *status_violations(service, old),
+        Violation(f"status.loadBalancer.ingress[0].{field}", "Invalid", ""),
+    )
 
 
 def _each(service: Service, ingress: tuple[LoadBalancerIngress, ...]) -> Service:
@@ -28,37 +31,41 @@ def _each(service: Service, ingress: tuple[LoadBalancerIngress, ...]) -> Service
 
 
 @replaces(server, "status_violations", "VAL-070")
-def status_of_any_type(service: Service) -> tuple[Violation, ...]:
+def status_of_any_type(service: Service, old: Service) -> tuple[Violation, ...]:
     """Addresses may be published for a Service of any type."""
-    return _without("VAL-070", service)
+    return _without("VAL-070", service, old)
 
 
 @replaces(server, "status_violations", "VAL-071")
-def published_addresses_not_checked(service: Service) -> tuple[Violation, ...]:
+def published_addresses_not_checked(service: Service, old: Service) -> tuple[Violation, ...]:
     """What is published need not be an address or a name."""
-    return _without("VAL-071", service)
+    return _without("VAL-071", service, old)
 
 
 @replaces(server, "status_violations", "VAL-072")
-def modes_not_checked(service: Service) -> tuple[Violation, ...]:
+def modes_not_checked(service: Service, old: Service) -> tuple[Violation, ...]:
     """The mode of a published address may be anything, and a name may have one."""
-    return _without("VAL-072", service)
+    return _without("VAL-072", service, old)
 
 
 @replaces(server, "status_violations", "TYPE-003")
-def addresses_are_not_published(service: Service) -> tuple[Violation, ...]:
+def addresses_are_not_published(service: Service, old: Service) -> tuple[Violation, ...]:
     """An address cannot be published."""
     ingress = service.status.load_balancer.ingress
-    return _refused(service, "ip") if any(entry.ip for entry in ingress) else status_violations(service)
+    return (
+        _refused(service, old, "ip")
+        if any(entry.ip for entry in ingress)
+        else status_violations(service, old)
+    )
 
 
 @replaces(server, "status_violations", "TYPE-010")
-def mode_proxy_is_unknown(service: Service) -> tuple[Violation, ...]:
+def mode_proxy_is_unknown(service: Service, old: Service) -> tuple[Violation, ...]:
     """The only mode is VIP."""
     ingress = service.status.load_balancer.ingress
     if any(entry.ip_mode == "Proxy" for entry in ingress):
-        return _refused(service, "ipMode")
-    return status_violations(service)
+        return _refused(service, old, "ipMode")
+    return status_violations(service, old)
 
 
 @replaces(server, "with_status", "TYPE-009")
@@ -76,12 +83,12 @@ def no_mode_by_default(old: Service, sent: Service) -> Service:
 
 
 @replaces(server, "status_violations", "TYPE-011")
-def names_need_a_mode(service: Service) -> tuple[Violation, ...]:
+def names_need_a_mode(service: Service, old: Service) -> tuple[Violation, ...]:
     """A published name is refused unless it has a mode."""
     ingress = service.status.load_balancer.ingress
     if any(entry.hostname and not entry.ip and entry.ip_mode is None for entry in ingress):
-        return _refused(service, "ipMode")
-    return status_violations(service)
+        return _refused(service, old, "ipMode")
+    return status_violations(service, old)
 
 
 @replaces(server, "without_type_dependent_fields", "TYPE-019")

@@ -6,6 +6,8 @@ from __future__ import annotations
 from conformance.invariants.ports import (
     admission,
     dry_run,
+    endpoint_requests,
+    existing,
     families,
     metamorphic,
     sharing,
@@ -19,6 +21,8 @@ from conformance.invariants.ports import (
 __all__ = [
     "admission",
     "dry_run",
+    "endpoint_requests",
+    "existing",
     "families",
     "metamorphic",
     "sharing",

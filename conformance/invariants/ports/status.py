@@ -48,6 +48,7 @@ STATUSES: tuple[tuple[LoadBalancerIngress, ...], ...] = (
     (LoadBalancerIngress("198.51.100"),),
     (LoadBalancerIngress(_IP), LoadBalancerIngress("198.51.100.0/24")),
     (LoadBalancerIngress(hostname=_IP),),
+    (LoadBalancerIngress(hostname="198.051.100.007"),),
     (LoadBalancerIngress(hostname="LB.example.com"),),
     (LoadBalancerIngress(hostname="lb_1.example.com"),),
     (LoadBalancerIngress(hostname=_NAME, ip_mode="VIP"),),

@@ -109,7 +109,7 @@ def stored(case: Case, *verbs: Verb) -> Iterator[tuple[Step, Service, Service]]:
 
 
 def _walk(session: ApiSession, answers: tuple[ApiResponse, ...]) -> Iterator[Step]:
-    server = Server(session.settings)
+    server = Server.of(session)
     for index, (request, response) in enumerate(zip(session.requests, answers, strict=False)):
         granted = is_granted(response)
         expectation = server.expected(request, response)
@@ -183,7 +183,7 @@ def moments(case: Case) -> list[Moment]:
 
 
 def _moments(session: ApiSession, answers: tuple[ApiResponse, ...]) -> Iterator[Moment]:
-    held: dict[Key, Service] = {}
+    held: dict[Key, Service] = {key_of(service): service for service in session.services}
     for index, (request, response) in enumerate(zip(session.requests, answers, strict=False)):
         moment = Moment(index, session, request, response, held)
         yield moment

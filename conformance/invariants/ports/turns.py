@@ -28,7 +28,7 @@ def steps_in_turn(
     given = case.example.list
 
     def related() -> Case:
-        chosen = case.example.sessions if given else spread(sessions(), most=most, turn=_turn(case))
+        chosen = case.example.sessions if given else spread(sessions(), most=most, turn=turn_of_case(case))
         return case.variant(evolve(case.example, sessions=tuple(chosen)))
 
     if given and given != name:
@@ -40,8 +40,8 @@ def steps_in_turn(
     case.shows = None
 
 
-def _turn(case: Case) -> int:
-    """A number that differs from input to input."""
+def turn_of_case(case: Case) -> int:
+    """A number that differs from input to input and is the same for equal ones."""
     told = "|".join(
         f"{request.verb.value} {request.service.metadata.name} {request.service.spec.type}"
         for session in case.example.sessions
