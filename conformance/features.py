@@ -21,6 +21,7 @@ FEATURES: dict[str, Feature] = {
     "dual-stack": Feature("Clusters and Services of two IP families.", (1, 21)),
     "multiple-service-cidrs": Feature("Several ranges of cluster IPs of one family (ALLOC-031).", (1, 33)),
     "relaxed-service-names": Feature("The name of a Service may begin with a digit (VAL-002).", (1, 36)),
+    "topology-mode": Feature("Proportional hints, asked for by an annotation (SLICE-027).", (1, 27)),
 }
 
 OLDEST: Release = (1, 24)

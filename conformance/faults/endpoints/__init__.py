@@ -3,6 +3,28 @@
 
 from __future__ import annotations
 
-from conformance.faults.endpoints import conditions, hints, legacy, membership, packing, ports, updates, whose
+from conformance.faults.endpoints import (
+    conditions,
+    hints,
+    legacy,
+    membership,
+    packing,
+    ports,
+    shares,
+    topology,
+    updates,
+    whose,
+)
 
-__all__ = ["conditions", "hints", "legacy", "membership", "packing", "ports", "updates", "whose"]
+__all__ = [
+    "conditions",
+    "hints",
+    "legacy",
+    "membership",
+    "packing",
+    "ports",
+    "shares",
+    "topology",
+    "updates",
+    "whose",
+]
