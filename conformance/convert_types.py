@@ -16,6 +16,7 @@ from cattrs.errors import BaseValidationError, IterableValidationError, Iterable
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from conformance.wire import (
+    QUANTITIES,
     TIMES,
     TYPE_VERSIONS,
     Refused,
@@ -23,6 +24,7 @@ from conformance.wire import (
     read_boolean,
     read_integer,
     read_integer_or_string,
+    read_quantity,
     read_string,
     read_time,
     refuse,
@@ -106,11 +108,12 @@ def _overrides(cls: type[Any], converter: Converter) -> dict[str, Any]:
     made = {}
     for field in attrs.fields(cls):
         time = field.name in TIMES and omitting
+        quantity = field.name in QUANTITIES and omitting
         made[field.name] = override(
             rename=wire_name(field.name),
             omit_if_default=omitting or field.default is None or field.eq is False,
             unstruct_hook=write_time if time else None,
-            struct_hook=read_time if time else None,
+            struct_hook=read_time if time else read_quantity if quantity else None,
         )
     return made
 

@@ -35,6 +35,7 @@ FEATURES: dict[str, Feature] = {
         "Addresses with leading zeros and IPv4 addresses written as IPv6 are refused (VAL-039, VAL-077).",
         (1, 36),
     ),
+    "topology-mode": Feature("Proportional hints, asked for by an annotation (SLICE-027).", (1, 27)),
 }
 
 OLDEST: Release = (1, 34)

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from reference.objects import ConfigMap, Endpoints, EndpointSlice, Namespace, Node, Pod, Service
+from reference.quantities import nanos
 
 ApiObject = Namespace | Node | ConfigMap | Service | EndpointSlice | Pod
 
@@ -35,6 +36,9 @@ OWNER_VERSIONS: dict[str, str] = {
 
 TIMES = frozenset({"creation_timestamp", "deletion_timestamp", "started_at"})
 """Fields of API objects that are times: whole seconds in the model, RFC 3339 in JSON."""
+
+QUANTITIES = frozenset({"cpu"})
+"""Fields of API objects that are quantities: text in the model, text or a number in JSON."""
 
 
 class Refused(ValueError):
@@ -138,3 +142,17 @@ def read_time(value: Any, _: Any = None) -> int:
         return (moment - _EPOCH) // timedelta(seconds=1)
     except (ValueError, OverflowError) as error:
         raise Refused(f"{value!r} is no time: {error}") from error
+
+
+def read_quantity(value: Any, _: Any = None) -> str:
+    """A quantity as text; a number stands for its text, as in the API, which refuses what is below zero."""
+    if type(value) not in (str, int, float):
+        raise refuse("a quantity as '500m'", value)
+    text = value.strip() if isinstance(value, str) else str(value)
+    try:
+        amount = nanos(text)
+    except ValueError:
+        raise refuse("a quantity as '500m'", value) from None
+    if amount < 0:
+        raise refuse("a quantity of at least 0", value)
+    return text

@@ -26,6 +26,7 @@ ENDPOINT_SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 SERVICE_PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 ZONE_LABEL = "topology.kubernetes.io/zone"
+CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 CLUSTER_IP_NONE = "None"
 
 
@@ -81,10 +82,27 @@ class NodeAddress:
 
 
 @frozen
+class NodeCondition:
+    """`status.conditions[]` of a node."""
+
+    type: str
+    status: str
+
+
+@frozen
+class ResourceList:
+    """`status.allocatable` of a node: quantities, as `"500m"`.  Only CPUs are modelled."""
+
+    cpu: str = ""
+
+
+@frozen
 class NodeStatus:
     """`status` of a node."""
 
     addresses: tuple[NodeAddress, ...] = ()
+    conditions: tuple[NodeCondition, ...] = ()
+    allocatable: ResourceList = ResourceList()
 
 
 @frozen

@@ -22,19 +22,22 @@ from reference.objects import (
     EndpointSlice,
     Node,
     NodeAddress,
+    NodeCondition,
     NodeSpec,
-    NodeStatus,
     ObjectMeta,
     Pod,
     PodCondition,
     PodIP,
     PodSpec,
     PodStatus,
+    ResourceList,
 )
 
 FEWEST_NODES = 3
 PODS_PER_NODE = 80
 ZONES = ("zone-a", "zone-b")
+_READY = (NodeCondition("Ready", "True"),)
+_CPUS = ResourceList("2")
 _NODE_NETWORK = int(ip_address("192.168.0.10"))
 _NODE_PREFIX = {4: 24, 6: 64}
 
@@ -69,7 +72,7 @@ def _node_labels(name: str, zone: str | None) -> FrozenMap[str, str]:
 
 
 def with_addresses(nodes: Sequence[Node], pods: Sequence[Pod], settings: ClusterSettings) -> tuple[Node, ...]:
-    """Every node with a pod CIDR and addresses; those that it has stay as they are."""
+    """Every node with a pod CIDR, addresses and a state; those that it has stay as they are."""
     taken = {cidr for node in nodes for cidr in (node.spec.pod_cidr, *node.spec.pod_cidrs) if cidr}
     free = [_subnets(cidr, taken) for cidr in settings.pod_cidrs]
     known = {  # a pod in its node's network shows the node's address
@@ -93,7 +96,10 @@ def with_addresses(nodes: Sequence[Node], pods: Sequence[Pod], settings: Cluster
             spec = NodeSpec(cidrs[0], cidrs) if cidrs else spec
         if not status.addresses:
             internal = known.get(name) or next(own)
-            status = NodeStatus((NodeAddress("InternalIP", internal), NodeAddress("Hostname", name)))
+            addresses = (NodeAddress("InternalIP", internal), NodeAddress("Hostname", name))
+            status = evolve(status, addresses=addresses)
+        if not status.conditions and not status.allocatable.cpu:
+            status = evolve(status, conditions=_READY, allocatable=_CPUS)
         metadata = node.metadata
         if not metadata.uid:
             metadata = evolve(metadata, uid=made_uid("Node", "", name))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.strategies import nodes, pods, pools, services, slices
 from reference.endpoints import with_managed_slices
+from reference.endpoints.hints import has_topology_mode_auto
 from reference.frozenmap import FrozenMap
 from reference.objects import (
     SERVICE_NAME_LABEL,
@@ -131,7 +132,8 @@ def _build(
                 for name, namespace in _NAMESPACES.items()
                 if name == "default" or with_unused_namespace or name in used
             ),
-            nodes=nodes.build_all(zones),
+            # What nodes can bear counts for proportional hints alone.
+            nodes=nodes.build_all(zones, with_capacity=any(map(has_topology_mode_auto, made_services))),
             config_maps=pods.config_maps(made_pods),
             pods=made_pods,
             services=tuple(made_services),

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.strategies import pools
+from reference.endpoints.hints import TOPOLOGY_MODE_ANNOTATION
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
     CLUSTER_IP_NONE,
@@ -90,6 +91,8 @@ SOURCE_RANGES: tuple[tuple[str, ...], ...] = (
     ("0.0.0.0/0",),
 )
 
+_TOPOLOGY_MODE = FrozenMap({TOPOLOGY_MODE_ANNOTATION: "Auto"})
+
 _IDENTITIES = pools.choices(pools.USUAL_NAMESPACES, tuple(range(len(pools.SERVICE_NAMES))), (10, 20, 30))
 # The usual shapes come up twice as often as the special ones.
 _USUAL = (
@@ -106,11 +109,14 @@ _POLICIES = pools.choices(
     (None, None, None, 10800, 60),  # ClientIP affinity and its time-out
     (False, True),  # publishNotReadyAddresses
 )
+_AUTO = "Auto"
+"""Stands for the annotation that is set in place of a traffic distribution."""
 _DETAILS = pools.choices(
     PORTS,
     SOURCE_RANGES,
     (EMPTY, FrozenMap({"team": "a"}), FrozenMap({SERVICE_PROXY_NAME_LABEL: "other"})),
-    (None, "PreferSameZone", "PreferSameNode"),
+    # Proportional hints are seldom possible in a small cluster.
+    (*2 * (None, "PreferSameZone", "PreferSameNode"), _AUTO),
 )
 
 Choice = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
@@ -141,8 +147,14 @@ def build(index: int, choice: Choice, *, taken: set[tuple[str, str]]) -> Service
     (namespace, wanted, created), (shape, selector), policies, (ports, ranges, labels, distribution) = choice
     name = service_name(namespace, wanted, taken)
     taken.add((namespace, name))
+    auto = distribution == _AUTO
     metadata = ObjectMeta(
-        name=name, namespace=namespace, uid=f"service-{index}", labels=labels, creation_timestamp=created
+        name=name,
+        namespace=namespace,
+        uid=f"service-{index}",
+        labels=labels,
+        annotations=_TOPOLOGY_MODE if auto else EMPTY,
+        creation_timestamp=created,
     )
     if shape in _EXTERNAL_NAMES:
         spec = ServiceSpec(
@@ -155,7 +167,7 @@ def build(index: int, choice: Choice, *, taken: set[tuple[str, str]]) -> Service
         return Service(metadata, spec)
     return Service(
         metadata,
-        _spec(index, shape, selector, policies, ports, ranges, distribution),
+        _spec(index, shape, selector, policies, ports, ranges, None if auto else distribution),
         ServiceStatus(LoadBalancerStatus(_ingress(index, shape))),
     )
 

@@ -3,13 +3,9 @@
 
 Which pods become endpoints and with which attributes is decided in
 `membership`, which ports they offer in `target_ports`, what their hints are in
-`hints`, and how they are packed into slices in `packing`.
+`hints` and `topology`, and how they are packed into slices in `packing`.
 
-The proportional hints of the annotation `service.kubernetes.io/topology-mode`
-(SLICE-029 to SLICE-031) depend on the allocatable CPU of nodes, which is not
-modelled: under the annotation no endpoint gets a hint here.
-
-Source: k8s.io/endpointslice `reconciler.go`, `utils.go`, `util`, `trafficdist`.
+Source: k8s.io/endpointslice `reconciler.go`, `utils.go`, `util`, `trafficdist`, `topologycache`.
 """
 
 from __future__ import annotations
@@ -48,7 +44,7 @@ def endpoint_slices(cluster: Cluster, service: NamespacedName) -> tuple[Endpoint
     """The slices that the controller wants for a Service; none for one that does not exist.
 
     EP-001 to EP-023, EP-025, SLICE-001, SLICE-003 to SLICE-006, SLICE-010,
-    SLICE-016, SLICE-017, SLICE-021 to SLICE-025, PORT-003 to PORT-010.
+    SLICE-016, SLICE-017, SLICE-021 to SLICE-031, PORT-003 to PORT-010.
     """
     found = _named(cluster, service)
     return () if found is None else slices_of(found, View.of(cluster))

@@ -18,7 +18,7 @@ _KNOWN = frozenset({PREFER_CLOSE, PREFER_SAME_ZONE, PREFER_SAME_NODE})
 
 
 def has_topology_mode_auto(service: Service) -> bool:
-    """Whether an annotation asks for proportional hints instead (SLICE-027, SLICE-028)."""
+    """Whether an annotation asks for proportional hints instead, as in `topology` (SLICE-027, SLICE-028)."""
     annotations = service.metadata.annotations
     value = annotations.get(DEPRECATED_TOPOLOGY_ANNOTATION, annotations.get(TOPOLOGY_MODE_ANNOTATION))
     return value in ("Auto", "auto")

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from attrs import frozen
 
-from reference.endpoints.hints import distribution, hints
+from reference.endpoints.hints import distribution, has_topology_mode_auto, hints
 from reference.endpoints.membership import (
     address_families,
     addresses,
@@ -19,6 +19,7 @@ from reference.endpoints.membership import (
     target_ref,
 )
 from reference.endpoints.target_ports import slice_ports
+from reference.endpoints.topology import with_proportional_hints
 from reference.frozenmap import FrozenMap
 from reference.objects import (
     CLUSTER_IP_NONE,
@@ -33,6 +34,7 @@ from reference.objects import (
     EndpointPort,
     EndpointSlice,
     Labels,
+    Node,
     ObjectMeta,
     ObjectReference,
     OwnerReference,
@@ -51,6 +53,7 @@ class View:
     """
 
     pods: dict[str, list[Pod]]
+    nodes: tuple[Node, ...]
     zones: dict[str, str | None]
     most: int
 
@@ -61,14 +64,14 @@ class View:
         for pod in cluster.pods:
             pods.setdefault(pod.metadata.namespace, []).append(pod)
         zones = {node.metadata.name: node.metadata.labels.get(ZONE_LABEL) or None for node in cluster.nodes}
-        return cls(pods, zones, cluster.settings.max_endpoints_per_slice)
+        return cls(pods, cluster.nodes, zones, cluster.settings.max_endpoints_per_slice)
 
 
 def slices_of(service: Service, view: View) -> tuple[EndpointSlice, ...]:
     """The slices of one Service, each of one family and one port set (SLICE-003, EP-020).
 
     A family without endpoints has one slice with neither endpoints nor ports
-    (SLICE-010, SEL-006).
+    (SLICE-010, SEL-006).  Proportional hints depend on all of them (SLICE-029).
     """
     if not is_managed(service):
         return ()
@@ -77,7 +80,8 @@ def slices_of(service: Service, view: View) -> tuple[EndpointSlice, ...]:
         for ports, endpoints in groups.items() if groups else [((), [])]:
             for packed in _chunks(endpoints, view.most) or [()]:
                 slices.append(new_slice(service, len(slices), family, packed, ports))
-    return tuple(slices)
+    made = tuple(slices)
+    return with_proportional_hints(made, view.nodes) if has_topology_mode_auto(service) else made
 
 
 Groups = dict[tuple[EndpointPort, ...], list[Endpoint]]

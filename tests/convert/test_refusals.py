@@ -20,6 +20,10 @@ def _port(**fields: Any) -> dict[str, Any]:
     return {**META, "spec": {"ports": [fields]}}
 
 
+def _node(cpu: Any) -> dict[str, Any]:
+    return {**META, "status": {"allocatable": {"cpu": cpu, "memory": "not looked at"}}}
+
+
 @pytest.mark.parametrize(
     ("data", "cls", "path", "reason"),
     [
@@ -53,6 +57,12 @@ def _port(**fields: Any) -> dict[str, Any]:
             "metadata.creationTimestamp",
             "is no time",
         ),
+        *(
+            (_node(cpu), o.Node, "status.allocatable.cpu", "a quantity as '500m' is needed, not")
+            for cpu in ("", "two", "1.5.2", "1 m", "5mm", "m", "1e", True, [1], float("nan"))
+        ),
+        (_node("-1"), o.Node, "status.allocatable.cpu", "a quantity of at least 0 is needed"),
+        ({**META, "status": {"conditions": [{}]}}, o.Node, "status.conditions[0].type", "is required"),
         ({**META, "kind": "Pod"}, o.Service, "kind", "'Service' is needed"),
         ({**META, "apiVersion": "v2"}, o.Service, "apiVersion", "'v1' is needed"),
         ({}, o.Service, "metadata", "is required"),

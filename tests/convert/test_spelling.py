@@ -83,6 +83,17 @@ def test_a_service_in_full() -> None:
 
 
 @pytest.mark.parametrize(
+    ("plain", "cpu"), [("500m", "500m"), (" 2 ", "2"), (2, "2"), (0.5, "0.5"), (1e30, "1e+30"), (None, "")]
+)
+def test_quantities_are_texts_or_numbers(plain: Any, cpu: str) -> None:
+    """A number stands for its text, as in hand-written YAML; null is nothing."""
+    node = from_plain({"metadata": {}, "status": {"allocatable": {"cpu": plain, "memory": "4Gi"}}}, o.Node)
+
+    assert node.status.allocatable.cpu == cpu
+    assert to_plain(node).get("status") == ({"allocatable": {"cpu": cpu}} if cpu else None)
+
+
+@pytest.mark.parametrize(
     ("spec", "plain"),
     [
         (o.ServiceSpec(selector=None), None),

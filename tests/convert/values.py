@@ -10,13 +10,14 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from hypothesis import strategies as st
 
-from conformance.wire import TIMES
+from conformance.wire import QUANTITIES, TIMES
 from reference.frozenmap import FrozenMap
 from reference.objects import Labels, LabelSelector
 from reference.questions import Selection, SelectorForm
 
 _TEXT = st.sampled_from(["", "web", "None", "80", "true", "a/b.c", "ü\n", "\x00"])
 _INTEGERS = st.sampled_from([0, 1, -1, 80, 2**31 - 1])
+_QUANTITIES = st.sampled_from(["", "0", "2", "500m", "1.5", "2e3", "1Ki"])
 # The whole range that RFC 3339 can write: the years 1 to 9999.
 _TIMES = st.integers(-62_135_596_800, 253_402_300_799)
 
@@ -53,6 +54,8 @@ def values_of(tp: Any) -> st.SearchStrategy[Any]:
 def _field(cls: type[Any], field: Any) -> st.SearchStrategy[Any]:
     if field.name in TIMES and cls.__module__ == "reference.objects":
         return _TIMES if field.default == 0 else st.none() | _TIMES
+    if field.name in QUANTITIES and cls.__module__ == "reference.objects":
+        return _QUANTITIES
     return values_of(field.type)
 
 

@@ -15,6 +15,7 @@ from reference.objects import (
     Cluster,
     ClusterSettings,
     EndpointSlice,
+    NodeCondition,
     Service,
 )
 from reference.ports.admission import validate_create
@@ -77,6 +78,33 @@ def test_pods_run_in_turn_on_the_nodes() -> None:
         assert running is not None
         assert running.started_at > pod.metadata.creation_timestamp > created
         assert [(item.type, item.status) for item in pod.status.conditions] == [("Ready", "True")]
+
+
+def test_nodes_are_ready_and_have_cpus() -> None:
+    """So that proportional hints are possible; what a node says of itself stays."""
+    assert {
+        (node.status.conditions, node.status.allocatable.cpu) for node in load_text("").cluster.nodes
+    } == {((NodeCondition("Ready", "True"),), "2")}
+
+    text = """\
+apiVersion: v1
+kind: Node
+metadata: {name: a}
+status:
+  allocatable: {cpu: 3920m, memory: 8Gi}
+  conditions: [{type: Ready, status: "False", reason: KubeletNotReady}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: b}
+status: {allocatable: {cpu: 4}}
+"""
+    first, second = load_text(text).cluster.nodes
+
+    assert first.status.conditions == (NodeCondition("Ready", "False"),)
+    assert (first.status.allocatable.cpu, second.status.allocatable.cpu) == ("3920m", "4")
+    assert second.status.conditions == ()
+    assert first.status.addresses
 
 
 def test_pods_get_the_defaults_of_the_api() -> None:

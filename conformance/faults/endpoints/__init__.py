@@ -10,9 +10,23 @@ from conformance.faults.endpoints import (
     membership,
     packing,
     ports,
+    shares,
     syncing,
+    topology,
     updates,
     whose,
 )
 
-__all__ = ["conditions", "hints", "legacy", "membership", "packing", "ports", "syncing", "updates", "whose"]
+__all__ = [
+    "conditions",
+    "hints",
+    "legacy",
+    "membership",
+    "packing",
+    "ports",
+    "shares",
+    "syncing",
+    "topology",
+    "updates",
+    "whose",
+]

@@ -19,6 +19,7 @@ from conformance.invariants.endpoints import (
     single_change,
     stated,
     syncing,
+    topology,
     transitions,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "single_change",
     "stated",
     "syncing",
+    "topology",
     "transitions",
 ]
