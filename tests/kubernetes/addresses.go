@@ -44,16 +44,15 @@ func newAddresses(cidrs []string) (*addresses, error) {
 	return made, nil
 }
 
-func newIndexer() cache.Indexer {
-	return cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
-}
-
 // allocator is the API server's allocator for one family, once it knows every range.
 func (a *addresses) allocator(isIPv6 bool) (ipallocator.Interface, error) {
-	made, err := ipallocator.NewMetaAllocator(a, ranges{a}, ipAddresses{a}, isIPv6, nil)
+	ranges := newInformer(a.ranges, listersv1.NewServiceCIDRLister)
+	given := newInformer(a.given, listersv1.NewIPAddressLister)
+	made, err := ipallocator.NewMetaAllocator(a, ranges, given, isIPv6, nil)
 	if err != nil {
 		return nil, err
 	}
+	ranges.announce()
 	// The ranges come by a queue; all of them are taken in at once. As long as there
 	// are none, what a dry run gets is no allocator of a range.
 	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
@@ -90,31 +89,4 @@ func (a *addresses) Delete(_ context.Context, name string, _ metav1.DeleteOption
 		return apierrors.NewNotFound(networkingv1.Resource("ipaddresses"), name)
 	}
 	return a.given.Delete(object)
-}
-
-// informer has everything from the start.
-type informer struct {
-	cache.SharedIndexInformer
-	objects cache.Indexer
-}
-
-func (informer) HasSynced() bool { return true }
-
-func (i informer) AddEventHandler(to cache.ResourceEventHandler) (cache.ResourceEventHandlerRegistration, error) {
-	for _, object := range i.objects.List() {
-		to.OnAdd(object, true)
-	}
-	return nil, nil
-}
-
-type ipAddresses struct{ *addresses }
-
-func (i ipAddresses) Informer() cache.SharedIndexInformer { return informer{objects: i.given} }
-func (i ipAddresses) Lister() listersv1.IPAddressLister   { return listersv1.NewIPAddressLister(i.given) }
-
-type ranges struct{ *addresses }
-
-func (r ranges) Informer() cache.SharedIndexInformer { return informer{objects: r.addresses.ranges} }
-func (r ranges) Lister() listersv1.ServiceCIDRLister {
-	return listersv1.NewServiceCIDRLister(r.addresses.ranges)
 }

@@ -22,8 +22,9 @@ import (
 )
 
 func main() {
-	// Standard output belongs to the protocol.
-	klog.LogToStderr(true)
+	// Logs would cost more than what they tell of; errors still go to standard error,
+	// and standard output belongs to the protocol.
+	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)

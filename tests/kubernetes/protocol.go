@@ -17,31 +17,28 @@ type request struct {
 
 type response map[string]any
 
-// settings are those of a cluster; the areas that are answered here need no others.
-type settings struct {
-	ServiceCIDRs  []string `json:"serviceCIDRs"`
-	NodePortRange []int    `json:"nodePortRange"`
-}
-
 // adapter holds the applied cluster and the parts that answer.
 type adapter struct {
-	endpoints *endpointController
+	endpoints *endpointControllers
 	services  *apiServers
 	admission registries
 }
 
 func newAdapter() *adapter {
-	return &adapter{endpoints: newEndpointController(), services: newAPIServers(), admission: newRegistries()}
+	return &adapter{endpoints: newEndpointControllers(), services: newAPIServers(), admission: newRegistries()}
 }
 
 func (a *adapter) answer(asked *request) (response, error) {
 	switch asked.Op {
 	case "hello":
 		return response{
-			"protocol":   1,
-			"name":       "kubernetes",
-			"version":    version(),
-			"operations": []string{"apply", "select", "endpoint_slices", "admit", "admit_endpoints"},
+			"protocol": 1,
+			"name":     "kubernetes",
+			"version":  version(),
+			"operations": []string{
+				"apply", "select", "endpoint_slices", "synced_slices", "endpoints", "mirrored_slices", "admit",
+				"admit_endpoints",
+			},
 		}, nil
 	case "bye":
 		return response{}, nil
@@ -50,7 +47,13 @@ func (a *adapter) answer(asked *request) (response, error) {
 	case "select":
 		return each(asked.Questions, selects)
 	case "endpoint_slices":
-		return each(asked.Questions, a.endpoints.slicesOf)
+		return each(asked.Questions, a.endpoints.endpointSlices)
+	case "synced_slices":
+		return each(asked.Questions, a.endpoints.syncedSlices)
+	case "endpoints":
+		return each(asked.Questions, a.endpoints.legacyEndpoints)
+	case "mirrored_slices":
+		return each(asked.Questions, a.endpoints.mirroredSlices)
 	case "admit":
 		return each(asked.Questions, a.services.admit)
 	case "admit_endpoints":

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the suite says of Kubernetes' own code; needs Go, and a few minutes for the first build."""
+"""What the suite says of Kubernetes' own code."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,22 +14,13 @@ from conformance.engine.run import Options, run
 from conformance.outcomes import Outcome
 from conformance.profiles import load_profile
 from conformance.smoke import smoke
-
-HERE = Path(__file__).parent
-REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
-"""Set where these tests have to run: without Go they fail instead of being skipped."""
+from tests.kubernetes.building import HERE, built
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built program."""
-    if shutil.which("go") is None:
-        if REQUIRED:
-            pytest.fail("there is no Go, and CONFORMANCE_REQUIRE_REAL=1 says that it has to be there")
-        pytest.skip("there is no Go to build Kubernetes' own packages with")
-    made = tmp_path_factory.mktemp("kubernetes") / "adapter"
-    subprocess.run(["go", "build", "-o", str(made), "."], cwd=HERE, check=True, timeout=1500)
-    return made
+    return built(tmp_path_factory.mktemp("kubernetes"))
 
 
 def test_the_plumbing_is_right(program: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from conformance.invariants.endpoints import (
     agreement,
     alike,
+    kept_slices,
     legacy,
     metamorphic,
     mirroring,
@@ -26,6 +27,7 @@ from conformance.invariants.endpoints import (
 __all__ = [
     "agreement",
     "alike",
+    "kept_slices",
     "legacy",
     "metamorphic",
     "mirroring",

@@ -10,10 +10,12 @@ from itertools import combinations_with_replacement, product
 
 from attrs import evolve, frozen
 
+from reference.endpoints.hints import PREFER_SAME_NODE
 from reference.endpoints.membership import IPV4, IPV6
 from reference.endpoints.packing import endpoint_of, labels_of, new_slice
 from reference.frozenmap import FrozenMap
 from reference.objects import (
+    CLUSTER_IP_NONE,
     MANAGED_BY_LABEL,
     Cluster,
     ClusterSettings,
@@ -71,7 +73,8 @@ class Had:
     @property
     def is_touched(self) -> bool:
         """Whether it has to be written whatever comes."""
-        return bool(self.changed + self.gone + self.replaced + self.renamed)
+        changes = self.changed + self.gone + self.replaced + self.renamed
+        return bool(changes) or self.kind == OTHER_LABELS
 
     def __str__(self) -> str:
         counts = Counter(self.states())
@@ -92,6 +95,8 @@ class Scenario:
 
 
 OVERFULL = "from when a slice could have more"
+OTHER_LABELS = "with other labels"
+WITHOUT_ENDPOINTS = ("placeholder", "empty")
 KINDS = (
     "of another author",
     "of the mirroring controller",
@@ -99,12 +104,19 @@ KINDS = (
     "being deleted",
     "of IPv6",
     "of other ports",
-    "with other labels",
-    "placeholder",
-    "empty",
+    OTHER_LABELS,
+    *WITHOUT_ENDPOINTS,
     OVERFULL,
 )
+WEIGHED = ("", OTHER_LABELS, "empty", OVERFULL)
+"""Kinds of slices among which it is chosen for new endpoints."""
 NOW = ("ExternalName", "without selector", "being deleted")
+HEADLESS = "headless"
+NOT_HEADLESS = "no longer headless"
+NEAR = "with PreferSameNode"
+NOT_NEAR = "no longer with PreferSameNode"
+CHANGES = (HEADLESS, NOT_HEADLESS, NEAR, NOT_NEAR)
+"""What may have changed of a Service that every slice of it says."""
 
 
 @lru_cache(maxsize=1)
@@ -118,10 +130,9 @@ def scenarios() -> tuple[Scenario, ...]:
         Scenario(pair, new)
         for pair in combinations_with_replacement((*plain, *full), 2)
         for new in (0, 1, 2, 3, 7)
-        if _is_decided(pair)
     ]
     made += [
-        Scenario((Had(1, 0, 1, kind), *more), new)
+        Scenario((Had(kind=kind) if kind in WITHOUT_ENDPOINTS else Had(1, 0, 1, kind), *more), new)
         for kind in KINDS
         for more in ((), (Had(1),), (Had(0, 0, 2),), (Had(0, 1),))
         for new in (0, 1, 4)
@@ -145,7 +156,7 @@ def scenarios() -> tuple[Scenario, ...]:
         for had in ((), (Had(1),), (Had(1, 0, 1),), (Had(0, 0, 2),), (Had(1), Had(1, 0, 1, KINDS[0])))
         for new in (0, 3)
     ]
-    return tuple(made)
+    return tuple(scenario for scenario in dict.fromkeys(made) if _is_decided(scenario.had))
 
 
 @lru_cache(maxsize=1)
@@ -158,10 +169,21 @@ def scenarios_with_room() -> tuple[Scenario, ...]:
     )
 
 
+@lru_cache(maxsize=1)
+def scenarios_of_changes() -> tuple[Scenario, ...]:
+    """Scenarios in which the Service has changed; without new pods, as it is open which slices they go to."""
+    return tuple(
+        Scenario(had, now=now)
+        for had in ((Had(2),), (Had(1), Had(2)), (Had(1, 0, 1),), (Had(2), Had(1, 1)))
+        for now in CHANGES
+    )
+
+
 def _is_decided(had: Sequence[Had]) -> bool:
     """Whether no two slices are alike in what a choice among slices depends on."""
-    touched = [each.staying for each in had if each.is_touched]
-    untouched = [each.staying for each in had if not each.is_touched]
+    weighed = [each for each in had if each.kind in WEIGHED]
+    touched = [each.staying for each in weighed if each.is_touched and each.staying]
+    untouched = [each.staying for each in weighed if not each.is_touched]
     return len(set(touched)) == len(touched) and len(set(untouched)) == len(untouched)
 
 
@@ -186,7 +208,7 @@ def _objects(
 ) -> tuple[tuple[Pod, ...], Service, tuple[EndpointSlice, ...]]:
     name = f"web-{number}"
     service = _service(name, number, scenario.now)
-    selecting = _service(name, number, "")
+    selecting = _service(name, number, {NOT_HEADLESS: HEADLESS, NOT_NEAR: NEAR}.get(scenario.now, ""))
     slices = []
     pods: list[Pod] = []
     used = 0
@@ -202,7 +224,7 @@ def _entries(
     service: Service, number: int, had: Had, used: int, most: int
 ) -> tuple[list[Endpoint], list[Pod], int]:
     """What is in a slice, and those of its pods that are there still."""
-    if had.kind in ("placeholder", "empty"):
+    if had.kind in WITHOUT_ENDPOINTS:
         return [], [], used
     entries, pods = [], []
     for state in had.states()[: None if had.kind == OVERFULL else most]:
@@ -245,7 +267,7 @@ def _slice(service: Service, name: str, kind: str, endpoints: tuple[Endpoint, ..
         metadata = evolve(metadata, owner_references=(evolve(owner, uid="older"),))
     elif kind == "being deleted":
         metadata = evolve(metadata, deletion_timestamp=5)
-    elif kind == "with other labels":
+    elif kind == OTHER_LABELS:
         metadata = evolve(metadata, labels=metadata.labels | {"team": "a"})
     return evolve(made, metadata=metadata)
 
@@ -269,6 +291,10 @@ def _service(name: str, number: int, now: str) -> Service:
         spec = evolve(spec, selector=None)
     elif now == "being deleted":
         metadata = evolve(metadata, deletion_timestamp=5)
+    elif now == HEADLESS:
+        spec = evolve(spec, cluster_ip=CLUSTER_IP_NONE, cluster_ips=(CLUSTER_IP_NONE,))
+    elif now == NEAR:
+        spec = evolve(spec, traffic_distribution=PREFER_SAME_NODE)
     return Service(metadata, spec)
 
 
