@@ -2,7 +2,8 @@
 """How fast Kubernetes' own code answers over a pipe: printed and never asserted.
 
 `tox -e benchmark -- -k over_the_pipe`, or
-`pytest tests/benchmarks/test_answers.py --benchmark-only`.
+`pytest tests/benchmarks/test_answers.py --benchmark-only`; without that option it is
+skipped, because the program takes long to build.  Needs Go.
 
 The requests are those of a run: the lines that the suite would send for generated
 clusters, written down beforehand.  The time is that of the program and the pipe.
@@ -97,9 +98,14 @@ def recorded(program: Path) -> list[Request]:
 
 @pytest.mark.benchmark(group="answers of a program")
 def test_answers_over_the_pipe(
-    benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    benchmark: BenchmarkFixture,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    pytestconfig: pytest.Config,
 ) -> None:
     """Every request of a run is answered; how fast is shown for each operation, of the best round."""
+    if not pytestconfig.getoption("benchmark_only"):
+        pytest.skip("only with --benchmark-only")
     program = built(tmp_path)
     requests = recorded(program)
     asked: Counter[str] = Counter()
