@@ -23,6 +23,10 @@ FEATURES: dict[str, Feature] = {
     "canonical-endpoint-addresses": Feature(
         "IPv6 addresses of EndpointSlices have to be in canonical form (VAL-077).", (1, 33)
     ),
+    "controller-packing": Feature(
+        "New endpoints go to the slices to which kube-controller-manager puts them (SLICE-033, SLICE-034).",
+        (1, 21),
+    ),
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
     "dual-stack": Feature("Clusters and Services of two IP families.", (1, 21)),
     "existing-objects": Feature(

@@ -48,6 +48,21 @@ def missing_operation(invariant: Invariant, supports: Callable[[str], bool]) -> 
     return None
 
 
+def _explain_unclaimed(profile: Profile, only: Collection[str]) -> None:
+    """Say which claim an invariant needs that was asked for by name and is not judged."""
+    for name in only:
+        invariant = all_invariants()[name]
+        missing = [f"feature {each!r}" for each in invariant.features if each not in profile.claims.features]
+        if invariant.level not in profile.claims.levels:
+            missing.append(f"level {invariant.level.value!r}")
+        if missing:
+            raise UsageError(
+                f"{name} needs the {' and the '.join(missing)}, "
+                f"which the profile {profile.name!r} does not claim",
+                hint="claim it in a profile of your own: `claims.features`, `levels` or `kubernetes`",
+            )
+
+
 def select(
     profile: Profile, supports: Callable[[str], bool], *, only: Collection[str] | None = None
 ) -> Selected:
@@ -81,6 +96,8 @@ def select(
                     hint="take the area out of claims.areas, or write `areas: supported`",
                 )
     if not judged:
+        if only is not None:
+            _explain_unclaimed(profile, only)
         raise UsageError(
             "there is nothing to judge: the adapter supports no operation that the profile "
             f"{profile.name!r} asks for",

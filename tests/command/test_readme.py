@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.features import FEATURES, OLDEST
+
 README = Path(__file__).parents[2] / "README.md"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = "kube-service-conformance"
@@ -57,3 +59,14 @@ def test_every_program_and_command_does_what_the_readme_shows(tmp_path: Path) ->
         assert done.returncode in (0, 1), output
         checked += 1
     assert checked >= 5
+
+
+def test_every_feature_is_listed() -> None:
+    """The table of features names each one, with the release that brought it."""
+    since = {
+        name: f"1.{feature.since[1]}" if feature.since else "only by name"
+        for name, feature in FEATURES.items()
+    }
+    listed = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| ([^|]+) \|$", README.read_text(), re.MULTILINE)
+    assert dict(listed) == since
+    assert f"1.{OLDEST[1]} is the oldest" in README.read_text()

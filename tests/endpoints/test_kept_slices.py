@@ -13,6 +13,7 @@ from attrs import evolve
 from conformance.areas import Area
 from conformance.example import Example
 from conformance.invariants.base import Case
+from conformance.invariants.endpoints.looks import LIST
 from conformance.invariants.endpoints.scenarios import (
     MOST,
     cluster_of,
@@ -20,7 +21,6 @@ from conformance.invariants.endpoints.scenarios import (
     scenarios_of_changes,
     scenarios_with_room,
 )
-from conformance.invariants.endpoints.syncing import LIST
 from conformance.model import answer
 from tests.planted import invariants_of
 

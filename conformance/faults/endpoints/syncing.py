@@ -70,12 +70,23 @@ def an_empty_slice_will_do(sync: _Sync, changes: _Changes) -> _Changes:
     return _Changes(stay=(evolve(changes.go[0], endpoints=()),))
 
 
-@replaces(_Sync, "_fitting", "SLICE-007")
+@replaces(_Sync, "_fitting", "SLICE-033")
 def never_into_unchanged_slices(sync: _Sync, untouched: Sequence[EndpointSlice], count: int) -> None:
     """New endpoints never go into a slice that would not be written anyway."""
 
 
-@replaces(_Sync, "_fitting", "SLICE-007")
+@replaces(_Sync, "_regrouped", "SLICE-007")
+def changed_slices_are_not_filled(
+    sync: _Sync, before: Slices, ports: tuple[EndpointPort, ...], some: Sequence[Endpoint]
+) -> _Changes:
+    """New endpoints get slices of their own, whatever room there is in slices that change anyway."""
+    known = {identity(each) for piece in before for each in piece.endpoints}
+    new = [each for each in some if identity(each) not in known]
+    changes = regrouped(sync, before, ports, [each for each in some if identity(each) in known])
+    return changes + (regrouped(sync, (), ports, new) if new else _Changes())
+
+
+@replaces(_Sync, "_fitting", "SLICE-033")
 def the_emptiest_slice(sync: _Sync, untouched: Sequence[EndpointSlice], count: int) -> EndpointSlice | None:
     """Of the slices that have room the emptiest one is filled."""
     room = [piece for piece in untouched if len(piece.endpoints) + count <= sync.most]
@@ -119,7 +130,7 @@ def emptied_slices_stay(sync: _Sync, before: Slices, wanted: syncing.Wanted) -> 
     )
 
 
-@replaces(_Sync, "_renamed", "SLICE-009")
+@replaces(_Sync, "_renamed", "SLICE-034")
 def emptied_slices_are_not_used_again(sync: _Sync, changes: _Changes) -> tuple[Slices, Slices]:
     """A slice is deleted and another made, where one could be written anew."""
     return changes.stay, changes.new

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.endpoints.answers import hints_of, hints_text
-from conformance.invariants.endpoints.syncing import Look, broken, looks
+from conformance.invariants.endpoints.looks import Look, broken, looks
 from reference.endpoints.syncing import identity
 from reference.objects import HEADLESS_LABEL, EndpointSlice
 
