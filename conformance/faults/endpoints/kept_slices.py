@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from conformance.faults.base import says
+from conformance.faults.base import replaces, says
 from conformance.faults.endpoints.changes import Slices, each_endpoint
 from reference.endpoints import linked_slices
-from reference.endpoints.syncing import identity
+from reference.endpoints.syncing import Wanted, _Sync, identity, is_owned
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import HEADLESS_LABEL, Cluster, Endpoint, EndpointSlice, NamespacedName
+
+result = _Sync.result
 
 
 def _each_kept(
@@ -62,3 +64,14 @@ def hints_stay_in_their_slice(cluster: Cluster, name: NamespacedName, slices: Sl
         return evolve(now, endpoints=tuple(map(kept, now.endpoints)))
 
     return _each_kept(cluster, name, slices, change)
+
+
+@replaces(_Sync, "result", "SLICE-006")
+def slices_of_other_ports_stay(sync: _Sync, before: Slices, wanted: Wanted) -> Slices:
+    """Slices are looked up by their ports, and those whose ports nobody has any more are never found."""
+    forgotten = tuple(
+        piece
+        for piece in before
+        if piece.endpoints and frozenset(piece.ports) not in wanted and is_owned(piece, sync.service)
+    )
+    return (*result(sync, tuple(piece for piece in before if piece not in forgotten), wanted), *forgotten)
