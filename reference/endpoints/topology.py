@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 from itertools import takewhile
-from math import ceil
+from math import ceil, floor
 
 from attrs import evolve, frozen
 
@@ -58,8 +58,8 @@ Shares = Mapping[str, Number]
 
 def has_capacity(node: Node) -> bool:
     """Whether a node counts: a Ready one that is not of the control plane (SLICE-029)."""
-    ready = [entry.status == "True" for entry in node.status.conditions if entry.type == "Ready"]
-    return ready[:1] == [True] and not set(CONTROL_PLANE_LABELS) & set(node.metadata.labels)
+    ready = next((entry.status for entry in node.status.conditions if entry.type == "Ready"), "")
+    return ready == "True" and not set(CONTROL_PLANE_LABELS) & set(node.metadata.labels)
 
 
 def zone_cpus(nodes: Iterable[Node]) -> Mapping[str, int] | Reason:
@@ -162,19 +162,16 @@ def _units(distances: Mapping[str, Number]) -> list[Unit]:
     units = [
         (distance - step, zone)
         for zone, distance in distances.items()
-        for step in range(ceil(distance))
-        if distance - step >= 0.5
+        for step in range(floor(distance - 0.5) + 1)
     ]
     return sorted(units, reverse=True)
 
 
 def _moves(units: Sequence[Unit], count: int) -> Moves:
     """The most urgent `count` of them; where not all that are equally far are among them, any will do."""
-    left = {distance for distance, _ in units[count:]}
-    sure = Counter(zone for distance, zone in units[:count] if distance not in left)
-    more = count - sure.total()
-    last = units[count - 1][0] if more else None
-    return Moves(sure, frozenset(zone for distance, zone in units if distance == last), more)
+    split = {far for far, _ in units[:count]} & {far for far, _ in units[count:]}
+    sure = Counter(zone for far, zone in units[:count] if far not in split)
+    return Moves(sure, frozenset(zone for far, zone in units if far in split), count - sure.total())
 
 
 # -- hints -------------------------------------------------------------------

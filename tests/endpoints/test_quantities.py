@@ -18,8 +18,6 @@ from reference.quantities import millis, nanos
         ("1.", 10**9),
         (".5", 5 * 10**8),
         ("+3", 3 * 10**9),
-        ("-1", -(10**9)),
-        ("-0.1n", -1),
         ("7u", 7000),
         ("3n", 3),
         ("0.1n", 1),
@@ -30,21 +28,37 @@ from reference.quantities import millis, nanos
         ("2e3", 2 * 10**12),
         ("2E-3", 2 * 10**6),
         ("5e+1", 5 * 10**10),
-        ("9E", (9 * 10**18) * 10**9),
-        ("10E", (2**63 - 1) * 10**9),
-        ("1e999", (2**63 - 1) * 10**9),
-        ("1e-999", 1),
-        ("0e999", 0),
+        ("9E", 9 * 10**27),
+        ("1e-99", 1),
+        ("0e99", 0),
     ],
 )
 def test_quantities(text: str, amount: int) -> None:
-    """Suffixes of 1000 and 1024, and exponents; what is finer than a billionth is rounded away from zero."""
+    """Suffixes of 1000 and 1024, and exponents; what is finer than a billionth is rounded up."""
     assert nanos(text) == amount
 
 
 @pytest.mark.parametrize(
     "text",
-    [*"m.+K", "", " ", "1 ", "1mm", "1Ka", "1ki", "1e", "1e+", "1m2", "1K", "1.2.3", "--1", "0x1", 65 * "1"],
+    [
+        *"m.+K",
+        "",
+        " ",
+        "1 ",
+        "1mm",
+        "1Ka",
+        "1ki",
+        "1e",
+        "1e+",
+        "1m2",
+        "1K",
+        "1.2.3",
+        "--1",
+        "0x1",
+        "-1",
+        "1e100",
+        31 * "1",
+    ],
 )
 def test_what_is_no_quantity(text: str) -> None:
     """Anything else is an error."""

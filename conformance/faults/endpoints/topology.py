@@ -22,7 +22,9 @@ from reference.objects import (
     CONTROL_PLANE_LABELS,
     ZONE_LABEL,
     Cluster,
+    EndpointHints,
     EndpointSlice,
+    ForZone,
     Labels,
     Node,
     Service,
@@ -186,6 +188,20 @@ def endpoints_without_a_zone_are_skipped(shares: Shares, own: Mapping[str | None
 def endpoints_that_are_not_ready_count(slices: Iterable[EndpointSlice]) -> Counter[str | None]:
     """Endpoints count whether they are ready or not."""
     return Counter(endpoint.zone or None for piece in slices for endpoint in piece.endpoints)
+
+
+@says("SLICE-021", of=("endpoint_slices",))
+def proportional_hints_for_all(cluster: Cluster, name: NamespacedName, slices: Slices) -> Slices:
+    """Where there are proportional hints, endpoints that are not ready are hinted to their zone."""
+    hinted = any(one.hints for piece in slices for one in piece.endpoints)
+    if not hinted or not has_topology_mode_auto(service_of(cluster, name)):
+        return slices
+    return each_endpoint(
+        slices,
+        lambda one: (
+            one if one.hints or not one.zone else evolve(one, hints=EndpointHints((ForZone(one.zone),)))
+        ),
+    )
 
 
 @replaces(packing, "with_proportional_hints", "SLICE-029")

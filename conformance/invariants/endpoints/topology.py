@@ -15,6 +15,7 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.endpoints.answers import hints_of
 from conformance.invariants.endpoints.hinted import Look, broken, looks
 from conformance.invariants.endpoints.zones import DUAL, SWITCHED, UNROUNDED, WORLDS
 from reference.endpoints.hints import (
@@ -197,25 +198,29 @@ def zone_minima_in_floating_point(case: Case) -> None:
 @invariant(
     "endpoints.proportional-hints",
     kind=Kind.METAMORPHIC,
-    requirements=("SLICE-031",),
+    requirements=("SLICE-021", "SLICE-031"),
     asks=("endpoint_slices",),
     level=Level.MAY,
     features=(FEATURE,),
-    classes=("own zones", "other zones"),
+    classes=("own zones", "other zones", "not ready"),
 )
 def proportional_hints(case: Case) -> None:
     """Each ready endpoint is hinted to one zone: its own, but for as many as have to be hinted from zones
-    with more than their share to zones with less.
+    with more than their share to zones with less.  Other endpoints have no hints.
     """
     for look in looks(case, "endpoints.zones", WORLDS):
         if look.is_close or isinstance(look.allowed, Reason) or not look.has_hints:
             continue
         case.judged(*_classes(look, look.allowed))
+        if any(hints_of(each) for each in look.endpoints if not each.conditions.ready):
+            broken(case, "SLICE-021", look, expected="no hints for endpoints that are not ready")
         if not look.is_allowed():
             broken(case, "SLICE-031", look)
 
 
 def _classes(look: Look, allowed: Plan) -> Iterator[str]:
+    if not all(each.conditions.ready for each in look.endpoints):
+        yield "not ready"
     yield "other zones" if allowed.gives.zones() else "own zones"
     if allowed.gives.more or allowed.gets.more:
         yield "zones that are alike"

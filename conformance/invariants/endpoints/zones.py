@@ -44,9 +44,14 @@ UNEVEN = (
     (node_in(A, "1"), node_in(A, "1"), node_in(B, "1")),
     (node_in(A, "8"), node_in(B, "1"), node_in(C, "1")),
     (node_in(A, "1"), node_in(B, "2"), node_in(C, "3")),
-    (node_in(A, "750m"), node_in(B, "1.25"), node_in(C, "2e0")),
+    (node_in(A, "750m"), node_in(B, "1250m"), node_in(C, "2")),
+    (node_in(A, "1Ki"), node_in(B, "1k")),
+    (node_in(A, "2e3"), node_in(B, "2k")),
 )
-"""Zones of different size, some of them of several nodes."""
+"""Zones of different size, some of them of several nodes.
+
+Quantities are spelled as the API writes them.
+"""
 
 _CONTROL_PLANE, _MASTER = (FrozenMap({label: ""}) for label in CONTROL_PLANE_LABELS)
 
