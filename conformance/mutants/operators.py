@@ -75,6 +75,12 @@ JUDGES: dict[str, tuple[str, ...]] = {
         "first_difference",
         "_shown",
     ),
+    "reference.ports.endpoint_requests": (
+        "Admission.may_be_granted",
+        "Admission.rules",
+        "Admission.are_causes",
+        "_ways",
+    ),
     "reference.ports.mapping": (),
     "reference.ports.pools": (
         "Allowed.__contains__",

@@ -141,7 +141,7 @@ LIMITS = (
 )
 NODE_HINTS = (
     *(edit("endpoint", hints=EndpointHints((), _NODES[:count])) for count in (1, 8, 9)),
-    edit("endpoint", hints=EndpointHints(_ZONES[:8], _NODES[:8])),
+    *(edit("endpoint", hints=EndpointHints(_ZONES[:8], _NODES[:count])) for count in (8, 9)),
     *(
         edit("endpoint", hints=EndpointHints((), tuple(map(ForNode, names))))
         for names in (("a", "b", "a"), ("a", "b"), *((name,) for name in (*_SUBDOMAINS, *_NO_SUBDOMAINS)))

@@ -28,7 +28,7 @@ from reference.questions import ApiRequest, ApiSession, Verb
 Sessions = tuple[ApiSession, ...]
 
 _SETTINGS = ClusterSettings(service_cidrs=("10.96.0.0/27",))
-_IP, _NODE_PORT = "10.96.0.5", 30080
+_IP, _NODE_PORT, _HEALTH_CHECK_NODE_PORT = "10.96.0.5", 30080, 30090
 
 _CLUSTER_IPS = ("10.96.0.05", "010.96.0.5", "10.096.00.0005", "::ffff:10.96.0.5", "::FFFF:a60:5")
 """The same address, as only lenient servers take it."""
@@ -153,7 +153,17 @@ def kept_addresses() -> Sessions:
         left_out = _with(stored, cluster_ip="", cluster_ips=())
         plain = _with(stored, type="NodePort", allocate_load_balancer_node_ports=None)
         made += [_session(stored, _update(service)) for service in (left_out, plain)]
-    return tuple(made)
+    return (*made, *_health_checks())
+
+
+def _health_checks() -> Iterator[ApiSession]:
+    """A Service with a health check node port, which others ask for, before and after it is gone."""
+    stored = _service(external_traffic_policy="Local", health_check_node_port=_HEALTH_CHECK_NODE_PORT)
+    rival = _rival("rival", "NodePort", ServicePort(80, "http", "TCP", 8080, _HEALTH_CHECK_NODE_PORT))
+    yield _session(stored, rival, ApiRequest(Verb.DELETE, stored), rival)
+    yield _session(stored, _update(_with(stored, external_traffic_policy="Cluster")), rival)
+    without = _service(health_check_node_port=0)
+    yield _session(without, rival, ApiRequest(Verb.DELETE, without))
 
 
 @lru_cache(maxsize=1)
