@@ -64,7 +64,7 @@ def mirrored(cluster: Cluster, item: Endpoints) -> tuple[EndpointSlice, ...]:
 def synced(cluster: Cluster, service: NamespacedName) -> tuple[EndpointSlice, ...]:
     """The slices of a Service after the controller has looked at those that the cluster has.
 
-    EP-024, EP-026 to EP-028, SLICE-005 to SLICE-012, SLICE-014, SLICE-015.
+    EP-024, EP-026 to EP-028, SLICE-005 to SLICE-012, SLICE-014, SLICE-015, SLICE-033 to SLICE-035.
     """
     found = _named(cluster, service)
     before = linked_slices(cluster, service)

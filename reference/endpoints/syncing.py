@@ -14,7 +14,9 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
+from reference.endpoints.hints import has_topology_mode_auto
 from reference.endpoints.packing import View, labels_of, new_slice, wanted_endpoints
+from reference.endpoints.topology import with_proportional_hints
 from reference.objects import (
     ENDPOINT_SLICE_CONTROLLER,
     MANAGED_BY_LABEL,
@@ -37,12 +39,14 @@ def synced_slices(service: Service, before: Slices, view: View) -> Slices:
     """
     if not service.spec.selector or service.spec.type == "ExternalName":
         return before
+    auto = has_topology_mode_auto(service)
     own = tuple(piece for piece in before if is_own(piece))
     made = tuple(piece for piece in before if not is_own(piece))
     for family, groups in wanted_endpoints(service, view).items():
         pieces = tuple(piece for piece in own if piece.address_type == family)
         sync = _Sync(service, family, view.most, len(made))
-        made += sync.result(pieces, {frozenset(ports): (ports, some) for ports, some in groups.items()})
+        found = sync.result(pieces, {frozenset(ports): (ports, some) for ports, some in groups.items()})
+        made += with_proportional_hints(found, view.nodes, pieces) if auto else found
     return made
 
 

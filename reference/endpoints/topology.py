@@ -12,7 +12,7 @@ Source: k8s.io/endpointslice `topologycache/topologycache.go`, `topologycache/ut
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 from itertools import takewhile
@@ -133,12 +133,16 @@ class Plan:
         return self.gives.allow(given) and self.gets.allow(got)
 
 
-def plan(shares: Shares, own: Mapping[str | None, int], *, enough: Number = ENOUGH) -> Plan | Reason:
-    """What the hints of one family may be; `own` is how many ready endpoints are in each zone.
+def plan(
+    shares: Shares, own: Mapping[str | None, int], *, ready: int | None = None, enough: Number = ENOUGH
+) -> Plan | Reason:
+    """What the hints of one family may be; `own` is how many endpoints that are `ready` are in each zone.
 
+    Those of slices that keep their hints are where these say (SLICE-035).
     SLICE-029 to SLICE-031.
     """
-    ready = sum(own.values())
+    if ready is None:
+        ready = sum(own.values())
     if ready < len(shares):
         return Reason.FEW_ENDPOINTS
     if sum(minimum(share, ready, enough) for share in shares.values()) > ready:
@@ -184,12 +188,54 @@ def ready_by_zone(slices: Iterable[EndpointSlice]) -> Counter[str | None]:
     )
 
 
+def maxima(shares: Shares, ready: int) -> Counter[str]:
+    """How many endpoints each zone may have while all others have their minimum (SLICE-035)."""
+    least = {zone: minimum(share, ready) for zone, share in shares.items()}
+    return Counter({zone: count + ready - sum(least.values()) for zone, count in least.items()})
+
+
+def hints_by_zone(piece: EndpointSlice) -> Counter[str] | None:
+    """How often a slice hints to each zone; None if a ready endpoint has no hint (SLICE-035)."""
+    hinted: Counter[str] = Counter()
+    for endpoint in piece.endpoints:
+        if endpoint.conditions.ready:
+            zones = endpoint.hints.for_zones if endpoint.hints else ()
+            if not zones:
+                return None
+            hinted.update(zone.name for zone in zones)
+    return hinted
+
+
+def keeping(
+    slices: Iterable[EndpointSlice], before: Iterable[EndpointSlice], room: Counter[str]
+) -> dict[str, EndpointSlice]:
+    """By name the slices that are as before and keep their hints, in order, while there is room for them
+    (SLICE-035).
+    """
+    known = {piece.metadata.name: piece for piece in before}
+    kept = {}
+    for piece in slices:
+        old = known.get(piece.metadata.name)
+        if old is not None and without_hints(old) == without_hints(piece):
+            hinted = hints_by_zone(old)
+            if hinted is not None and hinted <= room:
+                room = room - hinted
+                kept[piece.metadata.name] = old
+    return kept
+
+
+def without_hints(piece: EndpointSlice) -> EndpointSlice:
+    """The slice without the hints of its endpoints."""
+    return evolve(piece, endpoints=tuple(evolve(endpoint, hints=None) for endpoint in piece.endpoints))
+
+
 def with_proportional_hints(
-    slices: tuple[EndpointSlice, ...], nodes: Iterable[Node]
+    slices: tuple[EndpointSlice, ...], nodes: Iterable[Node], before: tuple[EndpointSlice, ...] = ()
 ) -> tuple[EndpointSlice, ...]:
     """The slices of a Service, which have no hints, with hints that are allowed.
 
-    Each family is on its own, all of its slices together (SLICE-029).
+    Each family is on its own, all of its slices together (SLICE-029).  Slices that
+    are as `before` may keep their hints.
     """
     cpus = zone_cpus(nodes)
     if isinstance(cpus, Reason):
@@ -198,12 +244,27 @@ def with_proportional_hints(
     made: list[EndpointSlice] = []
     for family in dict.fromkeys(piece.address_type for piece in slices):
         pieces = [piece for piece in slices if piece.address_type == family]
-        planned = plan(shares, ready_by_zone(pieces))
-        made += pieces if isinstance(planned, Reason) else _hinted(pieces, planned)
+        made += _family_hinted(pieces, shares, before)
     return tuple(made)
 
 
-def _hinted(slices: Iterable[EndpointSlice], planned: Plan) -> list[EndpointSlice]:
+def _family_hinted(
+    slices: list[EndpointSlice], shares: Shares, before: tuple[EndpointSlice, ...]
+) -> list[EndpointSlice]:
+    ready = ready_by_zone(slices).total()
+    kept = keeping(slices, before, maxima(shares, ready))
+    others = [piece for piece in slices if piece.metadata.name not in kept]
+    own = ready_by_zone(others)
+    for piece in kept.values():
+        own.update(hints_by_zone(piece))
+    planned = plan(shares, own, ready=ready)
+    if isinstance(planned, Reason):
+        return slices
+    hinted = _hinted(others, planned)
+    return [kept.get(piece.metadata.name) or next(hinted) for piece in slices]
+
+
+def _hinted(slices: Iterable[EndpointSlice], planned: Plan) -> Iterator[EndpointSlice]:
     """Each ready endpoint with a hint: for its own zone, or for another one where its own has to give."""
     giving, getting = Counter(planned.gives.zones()), iter(planned.gets.zones())
 
@@ -216,4 +277,5 @@ def _hinted(slices: Iterable[EndpointSlice], planned: Plan) -> list[EndpointSlic
             zone = next(getting)
         return evolve(endpoint, hints=EndpointHints((ForZone(zone),)))
 
-    return [evolve(piece, endpoints=tuple(map(hinted, piece.endpoints))) for piece in slices]
+    for piece in slices:
+        yield evolve(piece, endpoints=tuple(map(hinted, piece.endpoints)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from conformance.faults.endpoints import (
     conditions,
     hints,
+    kept_hints,
     kept_slices,
     legacy,
     membership,
@@ -21,6 +22,7 @@ from conformance.faults.endpoints import (
 __all__ = [
     "conditions",
     "hints",
+    "kept_hints",
     "kept_slices",
     "legacy",
     "membership",

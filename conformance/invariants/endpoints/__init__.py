@@ -11,6 +11,7 @@ from __future__ import annotations
 from conformance.invariants.endpoints import (
     agreement,
     alike,
+    kept_hints,
     kept_slices,
     left_alone,
     legacy,
@@ -29,6 +30,7 @@ from conformance.invariants.endpoints import (
 __all__ = [
     "agreement",
     "alike",
+    "kept_hints",
     "kept_slices",
     "left_alone",
     "legacy",

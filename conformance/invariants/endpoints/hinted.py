@@ -26,9 +26,9 @@ from reference.endpoints.topology import (
 from reference.objects import Cluster, Endpoint, EndpointHints, EndpointSlice, NamespacedName, Service
 from reference.quantities import millis
 
-MOST_WORLDS = 6
+MOST_WORLDS = 4
 """How many clusters are looked at with one input."""
-MOST_SERVICES = 30
+MOST_SERVICES = 16
 """How many Services there are in all of them."""
 
 Hinted = tuple[Endpoint, EndpointHints | None]

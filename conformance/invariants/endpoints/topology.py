@@ -202,7 +202,7 @@ def zone_minima_in_floating_point(case: Case) -> None:
     asks=("endpoint_slices",),
     level=Level.MAY,
     features=(FEATURE,),
-    classes=("own zones", "other zones", "not ready"),
+    classes=("own zones", "other zones"),
 )
 def proportional_hints(case: Case) -> None:
     """Each ready endpoint is hinted to one zone: its own, but for as many as have to be hinted from zones
