@@ -88,6 +88,7 @@ def reported_of(name: str) -> Found:
     return reported(all_faults()[name], INVARIANTS, examples())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", faults_of(Area.CROSS))
 def test_disagreements_are_reported(name: str) -> None:
     """Where one area answers otherwise than the others, the invariants between them name what is wrong."""
@@ -96,6 +97,7 @@ def test_disagreements_are_reported(name: str) -> None:
     assert not_listed(found) == {}
 
 
+@pytest.mark.thorough
 def test_every_invariant_reports_a_fault() -> None:
     """No invariant is idle: of each there is a fault that it reports."""
     assert idle(Area.CROSS, map(reported_of, faults_of(Area.CROSS)), examples()) == set()

@@ -89,11 +89,13 @@ def accused(asker: Any, invariants: Sequence[Invariant]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.thorough
 def test_the_order_of_pods_and_slices_is_no_matter() -> None:
     """In no scenario does the outcome that is asked for depend on the order in which objects are read."""
     assert accused(Backwards(), SYNCING) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [

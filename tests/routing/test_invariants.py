@@ -105,6 +105,7 @@ def test_the_model_is_never_accused(operations: set[str]) -> None:
     assert accused(Proxy, INVARIANTS.values(), 60, operations) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("observed", [False, True], ids=["decisions", "connections"])
 def test_allowed_differences_are_not_accused(variant: type[Proxy], observed: bool) -> None:
@@ -113,6 +114,7 @@ def test_allowed_differences_are_not_accused(variant: type[Proxy], observed: boo
     assert accused(variant, GENERAL, 60 if observed else 120, operations) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_faults_are_reported_by_name(fault: Fault) -> None:
     """Each requirement that a fault breaks is reported as that requirement."""
@@ -128,6 +130,7 @@ def test_every_bug_of_the_area_is_repeated() -> None:
     assert len(bugs) == 30
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("each", INVARIANTS.values(), ids=INVARIANTS)
 def test_every_invariant_has_a_fault(each: Invariant) -> None:
     """No invariant is one that nothing was shown to break."""

@@ -59,6 +59,7 @@ def reported_of(name: str) -> Found:
     return reported(all_faults()[name], INVARIANTS, EXAMPLES)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", faults_of(Area.SELECTORS))
 def test_fault_is_reported(name: str) -> None:
     """Each fault is reported under every row that it breaks, by invariants that list the row."""
@@ -67,6 +68,7 @@ def test_fault_is_reported(name: str) -> None:
     assert not_listed(found) == {}
 
 
+@pytest.mark.thorough
 def test_every_invariant_reports_a_fault() -> None:
     """No invariant is idle: of each there is a fault that it reports."""
     assert idle(Area.SELECTORS, map(reported_of, faults_of(Area.SELECTORS)), EXAMPLES) == set()
