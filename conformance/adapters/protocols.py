@@ -48,6 +48,8 @@ class Endpoints(Protocol):
 
     It has to ignore the slices of the applied cluster that carry the controller's
     managed-by label: they are what it is asked to produce.
+    Where the order of events matters, as for the hints of `topology-mode`, it knows
+    all other objects before it begins.
     """
 
     def endpoint_slices(self, services: Sequence[NamespacedName]) -> Sequence[Sequence[EndpointSlice]]: ...

@@ -129,3 +129,18 @@ def test_an_empty_cluster() -> None:
     for invariant in INVARIANTS:
         invariant.check(case)
     assert case.tally.comparisons == 0
+
+
+def test_a_controller_that_gives_no_hints() -> None:
+    """It is not accused of what its proxy makes of the hints that are there."""
+
+    def without(slices: Any) -> Any:
+        return tuple(
+            evolve(piece, endpoints=tuple(evolve(each, hints=None) for each in piece.endpoints))
+            for piece in slices
+        )
+
+    asker = Asker(says=(("endpoint_slices", without),))
+    found = {item.id: judged(item, asker)[0] for item in INVARIANTS if "endpoint_slices" in item.asks}
+    assert found
+    assert not any(found.values()), found

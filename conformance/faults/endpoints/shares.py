@@ -35,19 +35,19 @@ def _cpus(nodes: Iterable[Node]) -> dict[str, list[int]]:
 
 
 @replaces(topology, "minimum", "SLICE-030")
-def no_endpoint_may_be_overloaded(share: Number, ready: int, _: Number) -> int:
+def no_endpoint_may_be_overloaded(share: Number, ready: int, _: Number = 1) -> int:
     """A zone needs its whole share of the endpoints."""
     return ceil(share * ready)
 
 
 @replaces(topology, "minimum", "SLICE-030")
-def minima_are_rounded_down(share: Number, ready: int, enough: Number) -> int:
+def minima_are_rounded_down(share: Number, ready: int, enough: Number = topology.ENOUGH) -> int:
     """What a zone needs is rounded down."""
     return floor(share * ready * enough)
 
 
 @replaces(topology, "minimum", "SLICE-030")
-def minima_are_computed_exactly(share: Number, ready: int, _: Number) -> int:
+def minima_are_computed_exactly(share: Number, ready: int, _: Number = 1) -> int:
     """What a zone needs is computed without the errors of floating point numbers."""
     return ceil(Fraction(share).limit_denominator(10**6) * ready * Fraction(5, 6))
 

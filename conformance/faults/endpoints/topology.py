@@ -179,9 +179,12 @@ _plan = topology.plan
 
 
 @replaces(topology, "plan", "SLICE-029")
-def endpoints_without_a_zone_are_skipped(shares: Shares, own: Mapping[str | None, int]) -> Plan | Reason:
+def endpoints_without_a_zone_are_skipped(
+    shares: Shares, own: Mapping[str | None, int], *, ready: int
+) -> Plan | Reason:
     """A ready endpoint whose zone is not known has no hint; the others have."""
-    return _plan(shares, {zone: count for zone, count in own.items() if zone})
+    known: dict[str | None, int] = {zone: count for zone, count in own.items() if zone}
+    return _plan(shares, known, ready=ready - own.get(None, 0))
 
 
 @replaces(topology, "ready_by_zone", "SLICE-029")
