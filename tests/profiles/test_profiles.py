@@ -220,7 +220,15 @@ def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
     """A profile claims what a release does by default, and single features besides."""
     path = _write(tmp_path / "mine.yaml", 'name: mine\nextends: standard\nclaims: {kubernetes: "v1.35.4"}\n')
     features = load_profile(path).claims.features
-    assert features == {"canonical-endpoint-addresses", "dry-run", "dual-stack", "multiple-service-cidrs"}
+    assert features == {
+        "canonical-endpoint-addresses",
+        "controller-packing",
+        "dry-run",
+        "dual-stack",
+        "multiple-service-cidrs",
+        "node-hints",
+        "topology-mode",
+    }
     # What is no matter of a release is claimed by its name alone.
     assert of_release((1, 99)) == set(FEATURES) - {"existing-objects"}
 
