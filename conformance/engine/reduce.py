@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
+from conformance.engine.reduce_requests import smaller_requests
 from conformance.example import Example
 from reference.endpoints import with_managed_slices
 from reference.objects import MANAGED_BY_LABEL, Cluster
@@ -73,8 +74,17 @@ def _smaller(example: Example) -> Iterator[Example]:
                 example,
                 sessions=(*example.sessions[:index], fewer, *example.sessions[index + 1 :]),
             )
-    for index in range(len(example.endpoint_requests)):
+    for index, asked in enumerate(example.endpoint_requests):
         yield evolve(example, endpoint_requests=_without(example.endpoint_requests, index))
+        for smaller in smaller_requests(asked):
+            yield evolve(
+                example,
+                endpoint_requests=(
+                    *example.endpoint_requests[:index],
+                    smaller,
+                    *example.endpoint_requests[index + 1 :],
+                ),
+            )
 
 
 def _smaller_clusters(cluster: Cluster) -> Iterator[Cluster]:
