@@ -50,7 +50,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
     "reference.dns.facts": (),
     "reference.dns.search": (),
     "reference.dns.zone": ("Zone.cluster", "Zone.addresses", "resolve"),
-    "reference.endpoints": ("with_managed_slices", "linked_slices"),
+    "reference.endpoints": ("with_managed_slices",),
     "reference.endpoints.topology": ("Moves.allow", "Plan.allows"),
     "reference.environment": ("MOST_OUTCOMES", "allowed", "environments"),
     "reference.environment.outcomes": (

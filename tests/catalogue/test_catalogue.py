@@ -15,7 +15,7 @@ from conformance.catalogue import Evidence
 from conformance.errors import UsageError
 
 GROUPS = {
-    "SEL": 35, "EP": 42, "SLICE": 32, "PORT": 26, "ALLOC": 44, "VAL": 81, "TYPE": 25,
+    "SEL": 35, "EP": 42, "SLICE": 35, "PORT": 26, "ALLOC": 44, "VAL": 81, "TYPE": 25,
     "RT": 28, "ITP": 10, "ETP": 19, "TERM": 11, "TOPO": 15, "NP": 16, "LB": 17, "EXT": 7,
     "AFF": 16, "HC": 16, "NOEP": 12, "DUAL": 10, "HEADLESS": 8, "SYNC": 20,
     "DNS-META": 13, "DNS-A": 11, "DNS-AAAA": 5, "DNS-SRV": 15, "DNS-PTR": 16, "DNS-HEADLESS": 29,
