@@ -100,7 +100,7 @@ def test_every_choice_passes(name: str) -> None:
 def test_every_choice_of_kept_slices_passes() -> None:
     """Nor where slices are there already."""
     random = Random(0)
-    for group in hinted_slices.groups():
+    for group in (*hinted_slices.groups(), *hinted_slices.lost()):
         for _ in range(8):
             assert _judge(hinted_slices.cluster(group), kept_hints.LIST, Otherwise(random))
 

@@ -75,7 +75,7 @@ _HINTS_OF_MORE = (
 
 @lru_cache(maxsize=1)
 def groups() -> tuple[tuple[Had, ...], ...]:
-    """All of them, those on the same nodes together."""
+    """Slices whose hints are kept or given anew, those on the same nodes together."""
     two = product(((4, 0), (2, 2), (3, 1)), _HINTS_OF_TWO)
     more = product(((7, 0), (4, 3), (2, 5)), _HINTS_OF_MORE)
     even = [Had(_EVEN, ready, hints) for ready, hints in (*two, *more)]
@@ -90,7 +90,17 @@ def groups() -> tuple[tuple[Had, ...], ...]:
         tuple(
             Had(_UNKNOWN, (1, 1, 2), each) for each in ("abcc", "abab", "bac|a", "ab|ab", "a|bab", "ab|--")
         ),
-        tuple(Had(_ONE_LEFT, (4, 0), each) for each in ("aabb", "aaaa", "a|abb", "----")),
+    )
+
+
+@lru_cache(maxsize=1)
+def lost() -> tuple[tuple[Had, ...], ...]:
+    """Slices whose hints are taken back, those on the same nodes together."""
+    too_few = [Had(_EVEN, ready, hints) for ready in ((3, 0), (1, 2)) for hints in ("aab", "ab|a", "b|ba")]
+    too_few += [Had(_EVEN, (2, 0), hints, gone=1) for hints in ("ab", "a|b")]
+    return (
+        tuple(Had(_ONE_LEFT, (4, 0), each) for each in ("aabb", "aaaa", "a|abb", "ab|ab")),
+        tuple(too_few),
     )
 
 

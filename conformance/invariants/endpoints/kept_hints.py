@@ -13,7 +13,7 @@ from conformance.areas import Level
 from conformance.example import Example
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.endpoints.answers import hints_of, hints_text, slices_of
-from conformance.invariants.endpoints.hinted_slices import cluster, groups
+from conformance.invariants.endpoints.hinted_slices import cluster, groups, lost
 from conformance.questions import spread, turn_of
 from reference.endpoints import linked_slices, synced
 from reference.endpoints.syncing import identity
@@ -32,8 +32,9 @@ from reference.endpoints.topology import (
 from reference.objects import Cluster, Endpoint, EndpointHints, EndpointSlice, NamespacedName, Service
 
 LIST = "endpoints.hinted-slices"
-MOST_SERVICES = 12
-"""How many get their turn with one input."""
+MOST_SERVICES = 10
+MOST_LOST = 2
+"""How many Services get their turn with one input, and how many that have hints no longer."""
 
 Slices = Mapping[str, EndpointSlice]
 
@@ -99,27 +100,33 @@ def looks(case: Case) -> Iterator[Look]:
     given = case.example.list
     if given and given != LIST:
         return
-    turn = turn_of(case.cluster)
-    every = groups()
 
     def ask() -> list[tuple[Cluster, Look]]:
-        chosen = spread(every[turn % len(every)], most=MOST_SERVICES, turn=turn // len(every))
-        state = case.cluster if given else cluster(chosen)
-        names = [NamespacedName(each.metadata.namespace, each.metadata.name) for each in state.services]
-        answers = (
-            case.variant(evolve(case.example, cluster=state)).ask("synced_slices", names) if names else ()
-        )
-        made = []
-        for service, name, got in zip(state.services, names, answers, strict=True):
-            alone = _alone(state, service)
-            look = _look(alone, name, {piece.metadata.name: piece for piece in got})
-            made += [] if look is None else [(alone, look)]
+        states = [case.cluster] if given else _chosen(turn_of(case.cluster))
+        made = [each for state in states if state.services for each in _ask(case, state)]
         return sorted(made, key=lambda each: len(each[0].pods))
 
     for alone, look in case.memo(LIST, ask):
         case.shows = Example(cluster=alone, list=LIST)
         yield look
     case.shows = None
+
+
+def _chosen(turn: int) -> list[Cluster]:
+    return [
+        cluster(spread(every[turn % len(every)], most=most, turn=turn // len(every)))
+        for every, most in ((groups(), MOST_SERVICES), (lost(), MOST_LOST))
+    ]
+
+
+def _ask(case: Case, state: Cluster) -> Iterator[tuple[Cluster, Look]]:
+    names = [NamespacedName(each.metadata.namespace, each.metadata.name) for each in state.services]
+    answers = case.variant(evolve(case.example, cluster=state)).ask("synced_slices", names)
+    for service, name, got in zip(state.services, names, answers, strict=True):
+        alone = _alone(state, service)
+        look = _look(alone, name, {piece.metadata.name: piece for piece in got})
+        if look is not None:
+            yield alone, look
 
 
 def _alone(state: Cluster, service: Service) -> Cluster:
