@@ -1,26 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the program; needs Go, and a few minutes for the first time."""
+"""Builds the programs; needs Go, and a few minutes for the first time."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 HERE = Path(__file__).parent
 REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
-"""Set where it has to be there: without Go tests fail instead of being skipped."""
+"""Set where it has to be there: what is missing makes tests fail instead of being skipped."""
+
+_VERSION = "k8s.io/component-base/version"
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing."""
+    if REQUIRED:
+        pytest.fail(f"{reason}, and CONFORMANCE_REQUIRE_REAL=1 says that it has to be there")
+    pytest.skip(reason)
 
 
 def built(folder: Path) -> Path:
-    """The program, built into a folder."""
+    """The program that answers from Kubernetes' own packages, built into a folder."""
+    return _built(".", folder / "adapter")
+
+
+def built_kube_proxy(folder: Path) -> Path:
+    """kube-proxy, built into a folder; it calls itself by the version that go.mod pins."""
+    number = re.search(r"k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)", (HERE / "go.mod").read_text("utf-8"))
+    assert number is not None
+    values = {
+        "gitVersion": f"v{'.'.join(number.groups())}",
+        "gitMajor": number.group(1),
+        "gitMinor": number.group(2),
+    }
+    flags = " ".join(f"-X {_VERSION}.{name}={value}" for name, value in values.items())
+    return _built("./kube-proxy", folder / "kube-proxy", f"-ldflags={flags}")
+
+
+def _built(package: str, made: Path, *flags: str) -> Path:
     if shutil.which("go") is None:
-        if REQUIRED:
-            pytest.fail("there is no Go, and CONFORMANCE_REQUIRE_REAL=1 says that it has to be there")
-        pytest.skip("there is no Go to build Kubernetes' own packages with")
-    made = folder / "adapter"
-    subprocess.run(["go", "build", "-o", str(made), "."], cwd=HERE, check=True, timeout=1500)
+        missing("there is no Go to build Kubernetes' own programs with")
+    command: Sequence[str] = ["go", "build", *flags, "-o", str(made), package]
+    subprocess.run(command, cwd=HERE, check=True, timeout=1500)
     return made

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process in which a program under test and its network live: answers JSON lines.
+
+python -m conformance.data_plane kube-proxy --mode=iptables
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conformance.data_plane.kube_proxy import FLAVOURS, MODES, KubeProxy
+from conformance.data_plane.program import Program
+from conformance.data_plane.sandbox import contained
+from conformance.errors import UsageError
+
+if TYPE_CHECKING:
+    from conformance.data_plane.adapter import DataPlane
+
+
+@click.group()
+def main() -> None:
+    """Serve a program under test over standard input and output."""
+
+
+@main.command("kube-proxy")
+@click.option("--binary", default="kube-proxy", show_default=True, help="a path, or a name on PATH")
+@click.option("--mode", type=click.Choice(MODES), required=True, help="the mode in which it runs")
+@click.option("--iptables", type=click.Choice(FLAVOURS), help="which iptables it uses; default: the system's")
+def kube_proxy(binary: str, mode: str, iptables: str | None) -> None:
+    """Unmodified kube-proxies, one for each node."""
+    _serve(lambda folder: KubeProxy(mode=mode, binary=binary, iptables=iptables or "", folder=folder))
+
+
+def _serve(make: Callable[[Path], Program]) -> None:
+    try:
+        code = contained(lambda: _contained(make))
+    except UsageError as error:
+        click.echo(f"error: {error}", err=True)
+        code = 2
+    sys.exit(code)
+
+
+def _contained(make: Callable[[Path], Program]) -> int:
+    from conformance.adapters.serve import serve
+    from conformance.data_plane.adapter import DataPlane
+
+    # What anything else writes to standard output must not get between the answers.
+    # In the container's own mount, if it has one, the folder ends with it.
+    place = "/run" if os.access("/run", os.W_OK) else None
+    with os.fdopen(os.dup(1), "wb") as answers, tempfile.TemporaryDirectory(dir=place) as folder:
+        os.dup2(2, 1)
+        path = Path(folder)
+        adapter = DataPlane(make(path), folder=path)
+        try:
+            _prove(adapter)
+            serve(adapter, sys.stdin.buffer, answers)
+        finally:
+            adapter.close()
+    return 0
+
+
+def _prove(adapter: DataPlane) -> None:
+    from conformance.data_plane.program import DataPlaneError
+
+    try:
+        adapter.prove()
+    except DataPlaneError as error:
+        raise UsageError(str(error)) from error
+
+
+main(prog_name="conformance.data_plane")

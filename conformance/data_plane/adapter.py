@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The adapter for programs that read the Kubernetes API and program the kernel of each node.
+
+One process of the program for each node, in the node's network namespace; a watchable
+API that serves the cluster to all of them; connections from real sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import time
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+from attrs import define, evolve
+
+from conformance.data_plane import objects
+from conformance.data_plane.canary import Canary, canaries, has_udp, pending
+from conformance.data_plane.network import Network
+from conformance.data_plane.program import DataPlaneError, Fetch, Place, Program, Running, deadline
+from conformance.model import model_of
+from conformance.watch_api import WatchApi, kubeconfig
+from reference.objects import ZONE_LABEL, Cluster, Node, NodeAddress, NodeStatus, ObjectMeta
+from reference.questions import Connection, HealthCheck, HealthCheckAnswer, Observation, Outcome
+from reference.routing.affinity import timeout
+
+_API_PORT = 16443
+_CONVERGED = 20.0
+"""Seconds until a state has to be in the kernel."""
+_STARTED = 40.0
+"""Seconds until a process that was just started has to have brought it there."""
+_PAUSE = 0.001
+"""Seconds between two looks whether it has."""
+_ZONES = 5.0
+"""Seconds until a program has to have taken up another zone."""
+
+
+@define
+class _Site:
+    """A node and the process that serves it."""
+
+    node: Node
+    settings: Hashable
+    running: Running
+    kubeconfig: Path
+
+
+class DataPlane:
+    """Judges a program by what packets meet; answers `connect` and `health_checks`."""
+
+    def __init__(self, program: Program, *, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._network = Network()
+        self._api = WatchApi()
+        self._api.start()
+        self._sites: dict[str, _Site] = {}
+        self._cluster = Cluster()
+        self._number = 0
+        self.name = program.name
+        self.version = program.version
+
+    def prove(self) -> None:
+        """See that the program gets ready at all, on a node of its own; DataPlaneError if it does not."""
+        name = "kube-service-conformance"
+        addresses = (NodeAddress("InternalIP", "192.0.2.1"), NodeAddress("InternalIP", "2001:db8::1"))
+        self.apply(Cluster(nodes=(Node(ObjectMeta(name=name), status=NodeStatus(addresses)),)))
+        self._sites.pop(name).running.stop()
+
+    # -- states -----------------------------------------------------------------
+
+    def apply(self, cluster: Cluster) -> None:
+        """Serve the cluster; return when it is in the kernel of each of its nodes."""
+        self._check()
+        self._network.prepare(cluster)
+        self._serve_nodes(cluster)
+        fresh = self._start_missing(cluster)
+        self._cluster = cluster
+        self._settle(cluster, _STARTED if fresh else _CONVERGED)
+
+    def update(self, cluster: Cluster) -> None:
+        """As `apply`: what changed is all that programs are told in any case."""
+        self.apply(cluster)
+
+    def restart(self) -> None:
+        """End every process and start it again; what it left in the kernel stays there."""
+        for site in self._sites.values():
+            site.running.stop()
+        for site in self._sites.values():
+            site.running = self._started(site.node, self._cluster, site.kubeconfig)
+        self._settle(self._cluster, _STARTED)
+
+    def close(self) -> None:
+        """End every process, and take away every namespace."""
+        for site in self._sites.values():
+            with contextlib.suppress(Exception):
+                site.running.stop()
+        self._sites = {}
+        self._api.close()
+        self._network.close()
+
+    # -- questions ----------------------------------------------------------------
+
+    def connect(self, connections: Sequence[Connection]) -> list[Observation]:
+        """What each connection met."""
+        self._check()
+        table = model_of(self._cluster).routing
+
+        def answers(connection: Connection) -> bool:
+            # Only how long is waited for an answer depends on what is expected.
+            return table.decide(connection.flow).outcome is not Outcome.DROP
+
+        def order(connection: Connection) -> Hashable | None:
+            # Affinity is between one connection and the next.
+            match = table.match(connection.flow)
+            affine = match is not None and timeout(match.service.spec) is not None
+            return connection.flow.client if affine else None
+
+        return self._network.connect(connections, expected_to_answer=answers, in_order=order)
+
+    def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
+        """The answers at the nodes' primary addresses."""
+        self._check()
+        return self._network.health_checks(checks)
+
+    # -- convergence ----------------------------------------------------------------
+
+    def _settle(self, cluster: Cluster, seconds: float) -> None:
+        """Serve all but the nodes, and wait until it is in the kernel."""
+        streams = objects.served(cluster)
+        del streams["nodes"]
+        # What belongs to UDP flows is forgotten after the kernel was programmed: a second round is behind it.
+        for _ in range(2 if has_udp(cluster) else 1):
+            self._number += 1
+            birds = canaries(self._number, cluster.nodes)
+            self._api.replace(
+                objects={
+                    **streams,
+                    "servicecidrs": objects.service_cidrs(cluster),
+                    "services": [*streams["services"], *(bird.service for bird in birds)],
+                    "endpointslices": [*streams["endpointslices"], *(bird.slice for bird in birds)],
+                }
+            )
+            end = deadline(seconds)
+            for bird in birds:
+                self._await(bird, end)
+
+    def _await(self, canary: Canary, end: float) -> None:
+        missing = canary.nodes
+        while missing:
+            left = evolve(canary, nodes=missing)
+            missing = pending(left, self._network.health_checks(left.checks()))
+            if not missing:
+                return
+            self._check()
+            if time.monotonic() > end:
+                site = self._sites[missing[0]]
+                raise site.running.failed(f"did not bring the cluster into the kernel ({canary.family})")
+            time.sleep(_PAUSE)
+
+    def _serve_nodes(self, cluster: Cluster) -> None:
+        """Nodes are a stream of their own: a change of zone has to be taken up before the rest."""
+        moved = []
+        for node in cluster.nodes:
+            site = self._sites.get(node.metadata.name)
+            if site is not None and site.settings == self._program.settings(cluster, node):
+                if _zone(site.node) != _zone(node):
+                    moved.append((site, self._syncs(site)))
+                site.node = node
+            elif site is not None:
+                site.running.stop()
+                del self._sites[node.metadata.name]
+        nodes = {site.node.metadata.name: site.node for site in self._sites.values()}
+        nodes |= {node.metadata.name: node for node in cluster.nodes}
+        self._api.replace(objects={"nodes": [objects.node_object(node) for node in nodes.values()]})
+        end = deadline(_ZONES)
+        for site, before in moved:
+            while before is not None and self._syncs(site) == before:
+                site.running.check()
+                if time.monotonic() > end:
+                    raise site.running.failed("did not take up the node's zone")
+                time.sleep(_PAUSE)
+
+    def _syncs(self, site: _Site) -> int | None:
+        return self._program.syncs(self._fetch(site))
+
+    def _fetch(self, site: _Site) -> Fetch:
+        def get(port: int, path: str) -> str | None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                with self._network.inside(site.node.metadata.name):
+                    connection.connect()
+                connection.request("GET", path)
+                return connection.getresponse().read().decode("utf-8", "replace")
+            except (OSError, http.client.HTTPException):
+                return None
+            finally:
+                connection.close()
+
+        return get
+
+    # -- processes ----------------------------------------------------------------
+
+    def _start_missing(self, cluster: Cluster) -> bool:
+        missing = [node for node in cluster.nodes if node.metadata.name not in self._sites]
+        for node in missing:
+            name = node.metadata.name
+            path = self._folder / f"{name}.kubeconfig"
+            if not path.exists():
+                path.write_text(kubeconfig(server=f"http://127.0.0.1:{_API_PORT}"), encoding="utf-8")
+                self._listen(name)
+            settings = self._program.settings(cluster, node)
+            self._sites[name] = _Site(node, settings, self._started(node, cluster, path), path)
+        return bool(missing)
+
+    def _listen(self, node: str) -> None:
+        """The API is served at a loopback address of each node, so that no address is taken from anybody."""
+        with self._network.inside(node):
+            listener = socket.create_server(("127.0.0.1", _API_PORT))
+        self._api.listen(listener)
+
+    def _started(self, node: Node, cluster: Cluster, path: Path) -> Running:
+        name = node.metadata.name
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        command = self._program.command(Place(node, cluster, folder, path))
+        what = f"{self._program.name} of {name}"
+        with self._network.inside(name):
+            return Running(command, environment=self._program.environment, what=what)
+
+    def _check(self) -> None:
+        for site in self._sites.values():
+            site.running.check()
+
+
+def _zone(node: Node) -> str | None:
+    return node.metadata.labels.get(ZONE_LABEL)
+
+
+__all__ = ["DataPlane", "DataPlaneError"]

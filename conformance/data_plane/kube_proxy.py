@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is particular to kube-proxy: its configuration file, its versions, its metrics."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conformance.data_plane.program import Fetch, Place
+from conformance.errors import UsageError, unknown
+from reference.objects import Cluster, Node
+
+MODES = ("iptables", "nftables")
+FLAVOURS = ("legacy", "nft")
+"""Both are called iptables: the one programs the kernel's old tables, the other nftables."""
+METRICS_PORT = 10249
+_OLDEST = {"iptables": (1, 29), "nftables": (1, 31)}
+"""nftables mode needs no feature gate since 1.31; older ones know other metrics and events."""
+_MORE_PATHS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+
+
+class KubeProxy:
+    """An unmodified kube-proxy in one of its modes; `binary` is a path or a name on PATH.
+
+    `iptables` is the flavour of the tool that iptables mode uses, that of the system by
+    default.  Whatever is wrong with these is a UsageError.
+    """
+
+    def __init__(self, *, mode: str, binary: str = "kube-proxy", iptables: str = "", folder: Path) -> None:
+        if mode not in MODES:
+            raise unknown("mode", mode, MODES, where="option mode of kube-proxy")
+        if iptables and iptables not in FLAVOURS:
+            raise unknown("flavour", iptables, FLAVOURS, where="option iptables of kube-proxy")
+        if iptables and mode != "iptables":
+            raise UsageError(f"is of no use in mode {mode}", where="option iptables of kube-proxy")
+        self._mode = mode
+        self._path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATHS])
+        if iptables:
+            self._path = f"{_links(folder, iptables, self._path)}{os.pathsep}{self._path}"
+        self._binary = _found(binary, self._path, "option binary of kube-proxy")
+        text = _output([self._binary, "--version"], self._path, self._binary)
+        numbers = re.search(r"v(\d+)\.(\d+)\.\d+\S*", text)
+        if numbers is None:
+            raise UsageError(f"is no kube-proxy: it calls itself {text[:80]!r}", where=self._binary)
+        self._version = numbers.group()
+        minor = int(numbers.group(1)), int(numbers.group(2))
+        if minor < _OLDEST[mode]:
+            oldest = ".".join(map(str, _OLDEST[mode]))
+            raise UsageError(
+                f"{self._version} is too old for mode {mode}: {oldest} is needed", where=self._binary
+            )
+        tool = "nft" if mode == "nftables" else "iptables"
+        needed = _found(tool, self._path, f"mode {mode} of kube-proxy")
+        self._tool = _output([needed, "--version"], self._path, needed).splitlines()[0]
+
+    @property
+    def name(self) -> str:
+        """The mode is part of it."""
+        return f"kube-proxy ({self._mode})"
+
+    @property
+    def version(self) -> str:
+        """That of kube-proxy, and of the tool through which it programs the kernel."""
+        return f"{self._version}, {self._tool}, Linux {os.uname().release}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Ours, with the folders in which the tools are."""
+        return {**os.environ, "PATH": self._path}
+
+    def settings(self, cluster: Cluster, node: Node) -> Hashable:
+        """It ends when its node's addresses change, and reads ranges only when it starts."""
+        addresses = tuple(
+            entry.address for entry in node.status.addresses if entry.type in ("InternalIP", "ExternalIP")
+        )
+        return addresses, cluster.settings.pod_cidrs
+
+    def command(self, place: Place) -> Sequence[str]:
+        """The configuration is a file, because some of it has no flags."""
+        path = place.folder / "config.yaml"
+        path.write_text(yaml.safe_dump(self._configuration(place), sort_keys=False), encoding="utf-8")
+        return [self._binary, f"--config={path}"]
+
+    def _configuration(self, place: Place) -> dict[str, Any]:
+        # Zero would be read as the default of a second.
+        soon = {"minSyncPeriod": "1ms"}
+        return {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": self._mode,
+            "hostnameOverride": place.node.metadata.name,
+            "clientConnection": {
+                "kubeconfig": str(place.kubeconfig),
+                "contentType": "application/json",
+                "qps": 1000,
+                "burst": 1000,
+            },
+            "detectLocalMode": "ClusterCIDR",
+            "clusterCIDR": ",".join(place.cluster.settings.pod_cidrs),
+            "metricsBindAddress": f"127.0.0.1:{METRICS_PORT}",
+            "iptables": soon,
+            "nftables": soon,
+            # What these would set belongs to the whole machine, or is of no use to short connections.
+            "conntrack": {
+                "maxPerCore": 0,
+                "min": 0,
+                "tcpEstablishedTimeout": "0s",
+                "tcpCloseWaitTimeout": "0s",
+            },
+        }
+
+    def syncs(self, get: Fetch) -> int | None:
+        """The sum over both families."""
+        text = get(METRICS_PORT, "/metrics")
+        if text is None:
+            return None
+        counts = re.findall(
+            r"^kubeproxy_sync_proxy_rules_duration_seconds_count\S* (\d+)", text, re.MULTILINE
+        )
+        return sum(map(int, counts)) if counts else None
+
+
+def _found(program: str, path: str, where: str) -> str:
+    if os.sep in program:
+        if not Path(program).is_file():
+            raise UsageError(f"there is no file {program!r}", where=where)
+        if not os.access(program, os.X_OK):
+            raise UsageError(f"{program!r} is not executable", where=where, hint=f"chmod +x {program}")
+        return str(Path(program).absolute())
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise UsageError(
+            f"there is no program {program!r} on PATH", where=where, hint="install it, or say where it is"
+        )
+    return found
+
+
+def _output(command: Sequence[str], path: str, where: str) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": path},
+            timeout=20,
+            text=True,
+            errors="backslashreplace",
+            check=False,
+        )
+    except OSError as error:
+        raise UsageError(f"cannot be run: {error.strerror}", where=where) from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageError("does not tell its version within 20 s", where=where) from error
+    if done.returncode != 0 or not done.stdout.strip():
+        said = done.stdout.strip().splitlines()
+        reason = f": {said[-1]}" if said else ""
+        raise UsageError(f"`--version` ends with exit code {done.returncode}{reason}", where=where)
+    return done.stdout.strip()
+
+
+def _links(folder: Path, flavour: str, path: str) -> Path:
+    """A folder in which the tools of one flavour have the plain names."""
+    links = folder / f"iptables-{flavour}"
+    links.mkdir()
+    for family in ("iptables", "ip6tables"):
+        for suffix in ("", "-restore", "-save"):
+            tool = _found(f"{family}-{flavour}{suffix}", path, "option iptables of kube-proxy")
+            (links / f"{family}{suffix}").symlink_to(tool)
+    return links

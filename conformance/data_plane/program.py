@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program under test that programs the kernel of each node; one process for each."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+from attrs import frozen
+
+from conformance.errors import UsageError
+from reference.objects import Cluster, Node
+
+LOG_LINES = 20
+"""How many lines of its log an error shows."""
+
+
+class DataPlaneError(Exception):
+    """The program under test ended or did not converge; says so with the last lines of its log."""
+
+
+@frozen
+class Place:
+    """Where a process of the program works."""
+
+    node: Node
+    cluster: Cluster
+    folder: Path
+    """Empty, and its own."""
+    kubeconfig: Path
+
+
+class Program(Protocol):
+    """What is particular to a program: how it is configured and started."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def version(self) -> str:
+        """Its version, and that of what it depends on."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables with which it is started."""
+
+    def settings(self, cluster: Cluster, node: Node) -> Hashable:
+        """What it is told on its start: where this changes it is started anew."""
+
+    def command(self, place: Place) -> Sequence[str]:
+        """Write its configuration into the place's folder; the words of the command that starts it."""
+
+    def syncs(self, get: Fetch) -> int | None:
+        """How often it has brought the kernel up to date; None if it does not tell.
+
+        `get` fetches a path from a port of the node's loopback address.
+        """
+
+
+class Fetch(Protocol):
+    """An HTTP GET to 127.0.0.1 within a node; None if there is no answer."""
+
+    def __call__(self, port: int, path: str) -> str | None:
+        """The body."""
+
+
+class Running:
+    """A process of the program, and the end of what it has written."""
+
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], what: str) -> None:
+        self.what = what
+        self._lines: deque[str] = deque(maxlen=200)
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                text=True,
+                errors="backslashreplace",
+            )
+        except OSError as error:
+            raise UsageError(f"cannot be started: {error.strerror}", where=command[0]) from error
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        with contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                self._lines.append(line.rstrip("\n")[:500])
+
+    @property
+    def log(self) -> str:
+        """The last lines that it wrote."""
+        return "\n".join(list(self._lines)[-LOG_LINES:])
+
+    def check(self) -> None:
+        """Raise DataPlaneError if it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            self._reader.join(timeout=1)
+            how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
+            raise self.failed(f"ended {how}")
+
+    def failed(self, reason: str) -> DataPlaneError:
+        """The error that says what happened to it, with the end of its log."""
+        return DataPlaneError(f"{self.what} {reason}; the end of its log:\n{self.log or '(nothing)'}")
+
+    def stop(self, *, seconds: float = 2.0) -> None:
+        """End it: asked at first, then by force."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(seconds)
+        self._reader.join(timeout=1)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def deadline(seconds: float) -> float:
+    """The moment after which nothing is waited for any more."""
+    return time.monotonic() + seconds

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Namespaces of the process's own, of which nothing is left when it ends, however it ends.
+
+The work is done by the first process of a new PID namespace: when that one ends, the
+kernel ends every process in it.  It is ended when this process is, and when whoever
+started this process has closed its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+
+from conformance.errors import UsageError
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWPID = 0x20000000
+_CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
+_MS_REC_PRIVATE = 0x4000 | 0x40000
+_FAREWELL = 10.0
+"""Seconds to end of its own accord once nobody asks any more."""
+
+_WHERE = "network namespaces"
+
+
+def contained(action: Callable[[], int]) -> int:
+    """The exit code of `action`, done in namespaces of its own: users (unless root), PIDs, mounts, networks.
+
+    A system that does not allow them is a UsageError.
+    """
+    if not sys.platform.startswith("linux"):
+        raise UsageError(f"need Linux, this is {sys.platform}", where=_WHERE)
+    _unshare()
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        _act(action, ready)
+    os.close(ready)
+    os.close(told)
+    return _awaited(child)
+
+
+def _unshare() -> None:
+    users = os.geteuid(), os.getegid()
+    flags = _CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWNET
+    if _libc("unshare", flags) == 0:
+        return
+    why = os.strerror(ctypes.get_errno())
+    # Without the privilege there, but perhaps with it in a user namespace of our own.
+    if _libc("unshare", flags | _CLONE_NEWUSER) != 0:
+        also = os.strerror(ctypes.get_errno())
+        raise UsageError(
+            f"this system allows none: {why}; and in a user namespace: {also}",
+            where=_WHERE,
+            hint="run as root (CAP_SYS_ADMIN, CAP_NET_ADMIN), or allow unprivileged user namespaces",
+        )
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"0 {users[0]} 1"),
+        ("gid_map", f"0 {users[1]} 1"),
+    ):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _act(action: Callable[[], int], ready: int) -> None:
+    """In the child, which is process 1 of its namespace: never returns."""
+    code = 2
+    try:
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.read(ready, 1):  # empty once the parent has come on; nothing is ever written
+            raise AssertionError("nothing is told")
+        _mount()
+        code = action()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 2
+    except UsageError as error:
+        sys.stderr.write(f"error: {error}\n")
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _mount() -> None:
+    """Mounts of its own: `/proc` shows its processes, and locks in `/run` are nobody else's.
+
+    Where a mount is not allowed, what is there does as well, but for waiting for locks.
+    """
+    _mounted("none", "/", None, _MS_REC_PRIVATE)
+    _mounted("proc", "/proc", "proc", 0)
+    _mounted("tmpfs", "/run", "tmpfs", 0)
+
+
+def _mounted(source: str, target: str, kind: str | None, flags: int) -> bool:
+    encoded = kind.encode() if kind else None
+    return _libc("mount", source.encode(), target.encode(), encoded, ctypes.c_ulong(flags), None) == 0
+
+
+def _awaited(child: int) -> int:
+    """Wait for the child; end it some time after standard input was closed, and when told to end."""
+
+    def end(number: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
+    handle = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.register(0, 0)  # hang-ups are told in any case
+    left: float | None = None
+    while True:
+        events = dict(poll.poll(left))
+        if handle in events:
+            break
+        if not events:
+            end(signal.SIGKILL, None)
+            left = None
+        elif left is None:
+            poll.unregister(0)
+            left = _FAREWELL * 1000
+    _, status = os.waitpid(child, 0)
+    return max(os.waitstatus_to_exitcode(status), 0) or (2 if os.WIFSIGNALED(status) else 0)
+
+
+def _libc(name: str, *arguments: object) -> int:
+    result: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    return result
