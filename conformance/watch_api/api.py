@@ -35,7 +35,7 @@ class WatchApi:
 
     `history` is how many changes of each resource are kept for watches that start in the
     past; `bookmark_seconds` is the time between two bookmarks of a watch. Every method may
-    be called from any thread. Versions start at the time of day in milliseconds, so that a
+    be called from any thread. Versions start at the time in microseconds, so that a
     program which knew an earlier server lists again instead of waiting for its version.
     """
 
@@ -48,7 +48,7 @@ class WatchApi:
     ) -> None:
         if not bookmark_seconds > 0:
             raise ValueError("bookmark_seconds has to be positive")
-        self._store = Store(history=history, start=time.time_ns() // 1_000_000, resources=resources)
+        self._store = Store(history=history, start=time.time_ns() // 1000, resources=resources)
         self._requests: deque[Request] = deque(maxlen=_RECORDED)
         self._lock = threading.Lock()
         self._bookmark_seconds = bookmark_seconds

@@ -22,9 +22,12 @@ Key = tuple[str, str]  # namespace (empty for what is in none) and name
 _UIDS = uuid.UUID("6b2f3d0e-7c1c-5a0c-9d56-1b8f2f0f6a11")
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def encoded(value: Any) -> bytes:
     """`value` as compact JSON in UTF-8; ValueError or TypeError if it is none."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 @frozen(eq=False)

@@ -125,7 +125,16 @@ class Handler:
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": _JSON})
         self._note(request, response.status)
-        await stream(Watch(self._store, route.resource, options), request, response, streams=self._streams)
+        watch = Watch(self._store, route.resource, options)
+        try:
+            await stream(watch, request, response, streams=self._streams)
+        except (ConnectionError, ClientError):
+            raise  # the client has left
+        except Exception:
+            # The answer has begun, so that nothing but its end can tell of a mistake.
+            _LOG.exception("%s %s", request.method, request.path_qs)
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     async def _write(self, request: web.BaseRequest, route: Route) -> Written:
