@@ -59,7 +59,7 @@ def _run_options(*names: str) -> Callable[[F], F]:
                 continue
             function = click.option(
                 f"--{option.name}",
-                option.name,
+                option.key,
                 multiple=option.many,
                 default=None,
                 help=f"{option.help} [default: {option.default or 'none'}; env: {option.variable}]",
@@ -91,7 +91,7 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
         options["manifests"] = (*options["manifests"], *more_manifests)
     settings = settle(options)
     prepared = prepare(settings)
-    for line in settings.lines():
+    for line in prepared.lines():
         click.echo(line, err=True)
     if settings["seed"] == "random":
         click.echo(f"seed drawn: {prepared.seed}", err=True)
@@ -101,7 +101,8 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
             result = perform(prepared, listener=progress.listener())
         for verdict in result.verdicts:
             if verdict.failure is not None:
-                click.echo(full(verdict, adapter=settings["adapter"]))
+                adapter, options = settings["adapter"], prepared.adapter_options
+                click.echo(full(verdict, adapter=adapter, options=options))
                 click.echo()
         for line in summary(result):
             click.echo(line)
@@ -113,16 +114,19 @@ def run(more_manifests: tuple[str, ...], **options: Any) -> None:
 
 
 @main.command()
-@_run_options("adapter", "profile")
+@_run_options("adapter", "adapter-option", "profile")
 def smoke(**options: Any) -> None:
     """Check an adapter's plumbing, before anything is judged."""
     from conformance.adapters.loading import start_adapter
+    from conformance.adapters.options import effective
     from conformance.profiles import load_profile
     from conformance.smoke import smoke as checks
 
     settings = settle(options)
     profile = load_profile(settings["profile"])
-    session = start_adapter(settings["adapter"], timeouts=profile.timeouts)
+    session = start_adapter(
+        settings["adapter"], timeouts=profile.timeouts, options=effective(settings, profile)
+    )
     good = True
     with session:
         for check in checks(session):
@@ -134,20 +138,24 @@ def smoke(**options: Any) -> None:
 
 
 @main.command()
-@_run_options("adapter", "profile")
+@_run_options("adapter", "adapter-option", "profile")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def replay(files: tuple[str, ...], **options: Any) -> None:
     """Judge stored reproducers again, on any adapter."""
-    from conformance.replaying import replay_file
+    from conformance import replaying
+    from conformance.adapters.options import effective
+    from conformance.profiles import load_profile
     from conformance.text import full
 
     settings = settle(options)
-    verdicts = replay_file([Path(name) for name in files], settings)
+    profile = load_profile(settings["profile"])
+    given = effective(settings, profile)
+    paths = [Path(name) for name in files]
     failed = False
-    for name, verdict in verdicts:
+    for name, verdict in replaying.replay(paths, adapter=settings["adapter"], profile=profile, options=given):
         failed = failed or verdict.outcome.fails
         click.echo(f"{name}:")
-        click.echo(full(verdict, adapter=settings["adapter"]))
+        click.echo(full(verdict, adapter=settings["adapter"], options=given))
     raise SystemExit(1 if failed else 0)
 
 

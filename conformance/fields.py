@@ -15,6 +15,7 @@ from conformance.located import Located
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
+Scalar = str | int | float | bool
 
 _MISSING: Any = object()
 _KINDS = {dict: "a mapping", tuple: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
@@ -83,6 +84,13 @@ def text(value: Located) -> str:
     if not stripped:
         raise value.error("is empty")
     return stripped
+
+
+def scalar(value: Located) -> Scalar:
+    """A text, which may be empty, a number, or true or false."""
+    if not isinstance(value.value, str | int | float | bool):
+        raise _wrong(value, "a text, a number, or true or false")
+    return value.value
 
 
 def whole(value: Located, *, least: int, most: int) -> int:

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from conformance import report
 from conformance.adapters.loading import start_adapter
+from conformance.adapters.options import AdapterOption, effective, header
 from conformance.engine.result import Result
 from conformance.engine.run import Given, Listener, Options, run
 from conformance.errors import UsageError
@@ -30,6 +31,11 @@ class Prepared:
     given: tuple[Given, ...]
     report: Path | None
     folder: Path | None
+    adapter_options: tuple[AdapterOption, ...]
+
+    def lines(self) -> list[str]:
+        """A line for each effective option, with its origin."""
+        return header(self.settings, self.adapter_options)
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -46,13 +52,15 @@ def prepare(settings: Settings) -> Prepared:
             where="option report",
             hint="end it in .yaml or .json",
         )
+    profile = load_profile(settings["profile"])
     return Prepared(
         settings=settings,
-        profile=load_profile(settings["profile"]),
+        profile=profile,
         seed=settings.seed(lambda: secrets.randbelow(2**32)),
         given=given,
         report=report_path,
         folder=Path(settings["deviations"]) if settings["deviations"] else None,
+        adapter_options=effective(settings, profile),
     )
 
 
@@ -65,7 +73,9 @@ def perform(
     """
     settings = prepared.settings
     wanted = only if only is not None else settings.many("invariant") or None
-    session = start_adapter(settings["adapter"], timeouts=prepared.profile.timeouts)
+    session = start_adapter(
+        settings["adapter"], timeouts=prepared.profile.timeouts, options=prepared.adapter_options
+    )
     with session:
         result = run(
             session,
@@ -79,7 +89,11 @@ def perform(
                 listener=listener or Listener(),
             ),
         )
-    result = evolve(result, seconds={**result.seconds, "total": sum(result.seconds.values())})
+    result = evolve(
+        result,
+        adapter_options=prepared.adapter_options,
+        seconds={**result.seconds, "total": sum(result.seconds.values())},
+    )
     if prepared.report is not None:
         report.store(result, prepared.report)
     return result

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from conformance.errors import UsageError
 from conformance.files import read_limited
@@ -29,13 +29,15 @@ _SCALAR_TAGS = frozenset(f"{_TAG}{name}" for name in ("null", "bool", "int", "fl
 class Located:
     """A value and where it stands: a scalar, a tuple of Located, or a dict of them by key.
 
-    `path` is the field path from the top of the file, as `budget.clusters`.
+    `path` is the field path from the top of the file, as `budget.clusters`; `written`
+    is the text of a scalar, without quotation marks.
     """
 
     value: Any
     file: Path
     line: int
     path: str = ""
+    written: str = field(default="", eq=False)
 
     @property
     def where(self) -> str:
@@ -99,7 +101,7 @@ def _located(loader: Any, node: yaml.Node, file: Path, path: str) -> Located:
                 )
             entry = _located(loader, value_node, file, inner)
             # A block that begins on the line after its key is found at its key.
-            entries[key] = Located(entry.value, file, key_node.start_mark.line + 1, inner)
+            entries[key] = evolve(entry, line=key_node.start_mark.line + 1)
         return Located(entries, file, line, path)
     if isinstance(node, yaml.SequenceNode):
         _standard_tag(node, "seq", place)
@@ -108,7 +110,7 @@ def _located(loader: Any, node: yaml.Node, file: Path, path: str) -> Located:
     if node.tag not in _SCALAR_TAGS:
         raise place.error(f"the tag {node.tag!r} is not used here")
     text = node.tag == f"{_TAG}str"
-    return Located(node.value if text else plain_scalar(node.value), file, line, path)
+    return Located(node.value if text else plain_scalar(node.value), file, line, path, node.value)
 
 
 def _standard_tag(node: yaml.Node, name: str, place: Located) -> None:

@@ -28,6 +28,11 @@ class Option:
     many: bool = False
 
     @property
+    def key(self) -> str:
+        """The option's name as an identifier."""
+        return self.name.replace("-", "_")
+
+    @property
     def pytest_option(self) -> str:
         """The option's name in pytest."""
         return f"--conformance-{self.name}"
@@ -35,12 +40,12 @@ class Option:
     @property
     def ini(self) -> str:
         """The option's name in pytest's ini file."""
-        return f"conformance_{self.name.replace('-', '_')}"
+        return f"conformance_{self.key}"
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return f"{_PREFIX}{self.name.replace('-', '_').upper()}"
+        return f"{_PREFIX}{self.key.upper()}"
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -50,6 +55,7 @@ OPTIONS: tuple[Option, ...] = (
         "the implementation under test: `reference`, an installed adapter's name, "
         "`package.module:object`, or `exec:./program --flag`",
     ),
+    Option("adapter-option", "", "an option of the adapter, as NAME=VALUE", many=True),
     Option("profile", "standard", "what the implementation claims: a bundled profile's name or a file"),
     Option("seed", "0", "a whole number, or `random` for nightly runs"),
     Option("clusters", "", "how many clusters to generate; default: as the profile says"),
@@ -82,6 +88,10 @@ class Settings:
     def many(self, name: str) -> tuple[str, ...]:
         """The values of an option that may be given several times."""
         return next(entry.values for entry in self.entries if entry.option.name == name)
+
+    def origin(self, name: str) -> str:
+        """Where the value of an option comes from."""
+        return next(entry.origin for entry in self.entries if entry.option.name == name)
 
     def lines(self) -> list[str]:
         """A line for each option that has a value, with its origin."""
@@ -116,7 +126,7 @@ def settle(
     ini: Callable[[Option], str | None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The effective options.  `command_line` maps names to a text, a sequence of texts, or None."""
+    """The effective options.  `command_line` maps keys to a text, a sequence of texts, or None."""
     environment = os.environ if environment is None else environment
     known = {option.variable for option in OPTIONS}
     for name in environment:
@@ -124,7 +134,7 @@ def settle(
             raise unknown("environment variable", name, known)
     entries = []
     for option in OPTIONS:
-        given = command_line.get(option.name)
+        given = command_line.get(option.key)
         from_ini = ini(option)
         if given not in (None, (), []):
             value, origin = given, "command line"

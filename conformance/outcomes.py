@@ -70,9 +70,13 @@ class AdapterFailure(Exception):
 
 
 class Crash(AdapterFailure):
-    """The adapter ended, raised an exception, or answered with an error."""
+    """The adapter ended, raised an exception, or answered with an error.
+
+    `exit_code` is that of a program which ended by itself, else None.
+    """
 
     outcome = Outcome.CRASH
+    exit_code: int | None = None
 
 
 class Hang(AdapterFailure):

@@ -22,6 +22,7 @@ from typing import Any
 from attrs import asdict, evolve, field, fields, frozen
 
 from conformance import fields as read_as
+from conformance.adapters.options import AdapterOption, of_profile, plain
 from conformance.adapters.timeouts import Timeouts
 from conformance.areas import Area, Level
 from conformance.errors import unknown
@@ -127,7 +128,11 @@ class KnownDeviation:
 
 @frozen(kw_only=True)
 class Profile:
-    """A profile with everything that it extends."""
+    """A profile with everything that it extends.
+
+    `adapter_options` are the options of adapters, by the names of these; only those of
+    the adapter in use apply.
+    """
 
     name: str
     description: str
@@ -137,10 +142,13 @@ class Profile:
     timeouts: Timeouts
     invariants: Invariants = Invariants()
     known_deviations: tuple[KnownDeviation, ...] = ()
+    adapter_options: Mapping[str, tuple[AdapterOption, ...]] = field(factory=dict, hash=False)
 
     def digest(self) -> str:
         """The SHA-256 of all that decides a run: not of texts, places of files or the order of keys."""
-        content = asdict(evolve(self, description=""), value_serializer=_canonical)
+        told = evolve(self, description="", adapter_options={})
+        content = asdict(told, value_serializer=_canonical)
+        content["adapter_options"] = plain(self.adapter_options)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -206,6 +214,7 @@ def _profile(top: Section, today: date) -> Profile:
         timeouts=Timeouts(**{name: timeouts.get(name, _SECONDS) for name in _TIMEOUTS}),
         invariants=_invariants(top.section("invariants", optional=True)),
         known_deviations=_known_deviations(top, today),
+        adapter_options=top.get("adapter_options", of_profile, default={}),
     )
     _check_minimum(profile, budget)
     return profile

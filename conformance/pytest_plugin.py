@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -76,7 +77,7 @@ class ConformancePlugin:
             if name not in known:
                 raise unknown("ini option", name, known, where=str(path))
         return settle(
-            {option.name: self.config.getoption(option.ini) for option in OPTIONS},
+            {option.key: self.config.getoption(option.ini) for option in OPTIONS},
             ini=lambda option: str(self.config.getini(option.ini)) or None,
         )
 
@@ -136,7 +137,11 @@ class ConformancePlugin:
         """The effective options and where they come from, when our items are asked for."""
         if not any(str(argument).startswith("conformance") for argument in self.config.args):
             return []
-        return ["conformance:", *(f"  {line}" for line in self.settings().lines())]
+        lines = self.settings().lines()
+        # What is wrong with the profile is told when items are collected.
+        with suppress(pytest.Collector.CollectError):
+            lines = self.prepared().lines()
+        return ["conformance:", *(f"  {line}" for line in lines)]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The summary of the run."""

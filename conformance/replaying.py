@@ -8,24 +8,29 @@ from pathlib import Path
 
 from conformance import reproducer
 from conformance.adapters.loading import start_adapter
+from conformance.adapters.options import AdapterOption
 from conformance.adapters.session import Session
 from conformance.engine.shrink import judge_case
 from conformance.engine.survey import alpha
 from conformance.engine.verdicts import Verdict, unsupported
+from conformance.errors import UsageError
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case
-from conformance.options import Settings
-from conformance.outcomes import Outcome
-from conformance.profiles import Profile, load_profile
+from conformance.outcomes import AdapterFailure, Outcome
+from conformance.profiles import Profile
 from conformance.reproducer import Reproducer
 from conformance.selection import missing_operation
 
 
-def replay_file(paths: Sequence[Path], settings: Settings) -> Iterator[tuple[str, Verdict]]:
-    """The verdict of each file's invariant on its example; all files are read first."""
+def replay(
+    paths: Sequence[Path], *, adapter: str, profile: Profile, options: Sequence[AdapterOption] = ()
+) -> Iterator[tuple[str, Verdict]]:
+    """The verdict of each file's invariant on its example; all files are read first.
+
+    An adapter that does not start, or not again after a failure, is a UsageError.
+    """
     stored = [(path, reproducer.load(path)) for path in paths]
-    profile = load_profile(settings["profile"])
-    session = start_adapter(settings["adapter"], timeouts=profile.timeouts)
+    session = start_adapter(adapter, timeouts=profile.timeouts, options=options)
     with session:
         for path, found in stored:
             invariant = all_invariants()[found.invariant]
@@ -40,7 +45,12 @@ def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -
     invariant = all_invariants()[found.invariant]
     case = Case(found.example, session, alpha(1, profile.budget.statistical_examples))
     before = session.questions
-    failure = judge_case(session, invariant, case)
+    try:
+        failure = judge_case(session, invariant, case)
+    except AdapterFailure as error:
+        first = error.__context__
+        said = f"{first}; " if isinstance(first, AdapterFailure) else ""
+        raise UsageError(f"{said}the adapter did not start again: {error.message}", where=path) from error
     if failure is None:
         # Where an implementation does right there may be nothing left to compare, but it was asked.
         if case.tally.comparisons or session.questions > before:

@@ -27,7 +27,14 @@ def to_plain(result: Result) -> dict[str, Any]:
         "suite": {"name": conformance.DISTRIBUTION, "version": conformance.__version__},
         "summary": result.summary,
         "exit_code": result.exit_code,
-        "adapter": {"name": result.adapter, "version": result.adapter_version},
+        "adapter": {
+            "name": result.adapter,
+            "version": result.adapter_version,
+            "options": [
+                {"name": option.name, "value": option.text, "from": option.origin}
+                for option in result.adapter_options
+            ],
+        },
         "profile": {"name": result.profile.name, "digest": result.profile.digest()},
         "seed": result.seed,
         "clusters": result.clusters,

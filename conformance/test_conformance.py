@@ -21,4 +21,5 @@ def test_invariant(conformance_verdict: Verdict, pytestconfig: pytest.Config) ->
     plugin = pytestconfig.pluginmanager.get_plugin("kube-service-conformance-run")
     assert plugin is not None
     if outcome is not Outcome.PASS:
-        pytest.fail(full(conformance_verdict, adapter=plugin.settings()["adapter"]), pytrace=False)
+        adapter, options = plugin.settings()["adapter"], plugin.prepared().adapter_options
+        pytest.fail(full(conformance_verdict, adapter=adapter, options=options), pytrace=False)

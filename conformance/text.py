@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections.abc import Sequence
 
 from conformance import catalogue, reproducer
+from conformance.adapters.options import OPTION, AdapterOption
 from conformance.engine.result import Result
 from conformance.engine.verdicts import Verdict
 from conformance.outcomes import Outcome
@@ -20,7 +22,7 @@ def one_line(verdict: Verdict) -> str:
     return f"{verdict.outcome.value:<15} {verdict.invariant.id}{detail}"
 
 
-def full(verdict: Verdict, *, adapter: str) -> str:
+def full(verdict: Verdict, *, adapter: str, options: Sequence[AdapterOption] = ()) -> str:
     """All that a reader needs to understand a failure, and to see it again."""
     lines = [one_line(verdict), _wrapped("invariant", verdict.invariant.sentence)]
     failure = verdict.failure
@@ -42,13 +44,16 @@ def full(verdict: Verdict, *, adapter: str) -> str:
     lines.append("smallest input:")
     lines.append(textwrap.indent(_input(verdict), "    ").rstrip())
     if verdict.reproducer:
-        lines.append(f"replay: {replay_command(verdict.reproducer, adapter=adapter)}")
+        lines.append(f"replay: {replay_command(verdict.reproducer, adapter=adapter, options=options)}")
     return "\n".join(lines)
 
 
-def replay_command(path: str, *, adapter: str) -> str:
+def replay_command(path: str, *, adapter: str, options: Sequence[AdapterOption] = ()) -> str:
     """The command line that judges a stored reproducer again."""
-    return f"kube-service-conformance replay {shlex.quote(path)} --adapter {shlex.quote(adapter)}"
+    words = ["replay", path, "--adapter", adapter]
+    for option in options:
+        words += [f"--{OPTION}", str(option)]
+    return shlex.join(["kube-service-conformance", *words])
 
 
 def _input(verdict: Verdict) -> str:

@@ -260,11 +260,11 @@ class Child:
     def _ended(self, operation: str, deadline: float) -> AdapterFailure:
         half = f", after half a line: {excerpt(self._buffer)}" if self._buffer else ""
         if self._wait(min(deadline, time.monotonic() + _GRACE)):
-            code = self.end()
-            message = f"{_ending(code or 0)} instead of answering"
-        else:
-            message = "closed its standard output and runs on"
-        return self.failure(Crash, operation, message + half)
+            code = self.end() or 0
+            failure = Crash(operation, f"{_ending(code)} instead of answering{half}", stderr=self.stderr)
+            failure.exit_code = code if code >= 0 else None
+            return failure
+        return self.failure(Crash, operation, f"closed its standard output and runs on{half}")
 
     def _write(self, line: bytes, sent: int) -> int:
         """Write what goes; all counts as sent when nobody will read it, the answer tells the rest."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a Python adapter into a program that speaks the protocol; also a worked example of one.
 
-    python -m conformance.adapters.serve package.module:object
+    python -m conformance.adapters.serve package.module:object --NAME=VALUE...
 
 What the adapter prints goes to standard error, because standard output is the
 protocol's.
@@ -15,6 +15,7 @@ import sys
 import traceback
 from typing import Any, BinaryIO
 
+from conformance.adapters.options import OPTION, given
 from conformance.adapters.schemas import PROTOCOL
 from conformance.adapters.transport import ALL_OPERATIONS
 from conformance.areas import OPERATIONS
@@ -75,18 +76,22 @@ def _answer(adapter: Any, operation: str, request: dict[str, Any]) -> dict[str, 
 
 
 def main(arguments: list[str]) -> int:
-    """The program: serves the adapter that its one argument names."""
+    """The program: serves the adapter that its first argument names, with the options that follow."""
     from conformance.adapters.loading import make_adapter
 
-    if len(arguments) != 1:
-        print("usage: python -m conformance.adapters.serve package.module:object", file=sys.stderr)
+    if not arguments or not all(word.startswith("--") for word in arguments[1:]):
+        usage = "usage: python -m conformance.adapters.serve package.module:object --NAME=VALUE..."
+        print(usage, file=sys.stderr)
         return 2
     # Whatever else writes to standard output must not get between the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stdout:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         try:
-            adapter = make_adapter(arguments[0])
+            words = [word[2:] for word in arguments[1:]]
+            options = given(words, origin="command line", where="options of the adapter")
+            adapter = make_adapter(arguments[0], options)
         except UsageError as error:
+            error.hint = error.hint.replace(f"--{OPTION} ", "--")  # here options are words of their own
             print(f"error: {error}", file=sys.stderr)
             return 2
         serve(adapter, sys.stdin.buffer, stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from conformance.adapters.options import AdapterOption
 from conformance.engine.verdicts import Verdict
 from conformance.outcomes import Outcome
 from conformance.profiles import Profile
@@ -29,6 +30,7 @@ class Result:
     interrupted: bool = False
     false_alarm: float = 0.0
     seconds: dict[str, float] = field(factory=dict)
+    adapter_options: tuple[AdapterOption, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """How many invariants ended in `outcome`."""

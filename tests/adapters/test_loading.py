@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.adapters import loading
-from conformance.adapters.loading import command_line, find_object, load_adapter, make_adapter, near_misses
+from conformance.adapters import finding
+from conformance.adapters.finding import find_object
+from conformance.adapters.loading import load_adapter, make_adapter, near_misses
+from conformance.adapters.programs import command_line
 from conformance.errors import UsageError
 from conformance.outcomes import Crash, WrongShape
 from conformance.smoke_inputs import QUESTIONS, SMALL
@@ -117,7 +119,10 @@ def test_a_stateless_adapter_needs_no_apply(here: Path) -> None:
         ("my_package.glu:Adapter", "there is no module 'my_package.glu' (did you mean 'glue'?)"),
         ("my_adapter:Adaptor", "unknown object 'Adaptor' (did you mean 'Adapter'?)"),
         ("my_adapter:Outer.Iner", "unknown object 'Iner' (did you mean 'Inner'?)"),
-        ("my_adapter:NeedsAddress", "needs arguments: address (name an instance, or a class or"),
+        (
+            "my_adapter:NeedsAddress",
+            "needs arguments: address (--adapter-option address=VALUE)",
+        ),
         ("my_adapter:make_async", "is an async function"),
         ("my_adapter:Misspelt", "supports no operation of select, "),
         ("my_adapter:Misspelt", "(`routes`: did you mean `route`?)"),
@@ -166,10 +171,10 @@ def test_an_adapter_that_does_not_start_is_a_failure_of_its_own() -> None:
 def test_an_installed_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entry points are found by their names, and the closest one is told."""
     entries = [
-        EntryPoint("my-proxy", "my_package.glue:Adapter", loading.ENTRY_POINTS),
-        EntryPoint("lost", "my_package.gone:Adapter", loading.ENTRY_POINTS),
+        EntryPoint("my-proxy", "my_package.glue:Adapter", finding.ENTRY_POINTS),
+        EntryPoint("lost", "my_package.gone:Adapter", finding.ENTRY_POINTS),
     ]
-    monkeypatch.setattr(loading, "entry_points", lambda group: entries)
+    monkeypatch.setattr(finding, "entry_points", lambda group: entries)
     with load_adapter("my-proxy") as session:
         assert session.supports("route")
     with pytest.raises(UsageError, match="did you mean 'my-proxy'"):

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words that start an adapter which is a program: the user's own, or one that comes with the suite."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from attrs import frozen
+
+from conformance.adapters.options import AdapterOption
+from conformance.errors import UsageError, closest
+
+EXEC = "exec:"
+
+
+@frozen(kw_only=True)
+class BuiltIn:
+    """An adapter that comes with the suite and runs in a process of its own.
+
+    `module` is run as a program with these `arguments`, and speaks the protocol.  It
+    needs `packages`, by the names under which they are imported, which the `extra`
+    of our distribution installs.
+    """
+
+    module: str
+    arguments: tuple[str, ...] = ()
+    extra: str = ""
+    packages: tuple[str, ...] = ()
+
+
+BUILT_IN: dict[str, BuiltIn] = {
+    "kube-proxy": BuiltIn(
+        module="conformance.data_plane",
+        arguments=("kube-proxy",),
+        extra="data-plane",
+        packages=("aiohttp", "pyroute2"),
+    ),
+}
+"""The adapters that come with the suite, by their names."""
+
+
+def is_program(spec: str) -> bool:
+    """Whether this names a program, the user's own or one of ours."""
+    return spec.startswith(EXEC) or spec in BUILT_IN
+
+
+def command_line(spec: str, options: Sequence[AdapterOption] = ()) -> list[str]:
+    """The words that start the program, with its options last, after a look whether it can be started."""
+    if os.name != "posix":
+        raise UsageError("programs as adapters need a POSIX system", where=spec)
+    words = _built_in(spec) if spec in BUILT_IN else _own(spec)
+    return [*words, *(f"--{option.name}={option.text}" for option in options)]
+
+
+# -- programs that come with the suite ------------------------------------------
+
+
+def _built_in(name: str) -> list[str]:
+    found = BUILT_IN[name]
+    missing = [package for package in found.packages if find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"needs the extra {found.extra}: pip install 'kube-service-conformance[{found.extra}]'",
+            where=name,
+            hint=f"not installed: {', '.join(missing)}",
+        )
+    _refuse_shadows(name)
+    return [sys.executable, "-m", found.module, *found.arguments]
+
+
+def _refuse_shadows(where: str) -> None:
+    """A program that is run as a module looks for our packages in the current directory first."""
+    for package in ("conformance", "reference"):
+        here = PathFinder.find_spec(package, [os.getcwd()])
+        ours = find_spec(package)
+        if here is None or here.origin is None or ours is None or ours.origin is None:
+            continue
+        if Path(here.origin).resolve() != Path(ours.origin).resolve():
+            raise UsageError(
+                f"{here.origin} would stand in for the suite's own package {package!r}",
+                where=where,
+                hint="start from another folder, or rename yours",
+            )
+
+
+# -- the user's own -----------------------------------------------------------------
+
+
+def _own(spec: str) -> list[str]:
+    try:
+        words = shlex.split(spec[len(EXEC) :])
+    except ValueError as error:
+        raise UsageError(f"cannot be split into words: {error}", where=spec) from error
+    if not words:
+        raise UsageError("a program has to follow `exec:`", where=spec, hint="exec:./my-adapter --flag")
+    program = words[0]
+    if os.sep not in program:
+        if shutil.which(program) is None:
+            here = "; a file in this directory is written ./" + program if Path(program).is_file() else ""
+            raise UsageError(f"no program {program!r} on PATH{here}", where=spec)
+        return words
+    path = Path(program)
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = closest(path.name, siblings) if siblings else ""
+        raise UsageError(f"there is no file {program!r}", where=spec, hint=hint)
+    if path.is_dir():
+        raise UsageError(f"{program!r} is a folder", where=spec)
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"{program!r} is not executable", where=spec, hint=f"chmod +x {program}")
+    return words
