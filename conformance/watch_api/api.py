@@ -26,6 +26,8 @@ __all__ = ["WatchApi"]
 _START_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
 _GRACE_SECONDS = 0.5  # for watches to end cleanly
+# Turns of the loop until a connection that was accepted is known to the server.
+_ROUNDS_OF_ACCEPTING = 5
 _HAND_OVER_SECONDS = 0.1
 _RECORDED = 1024
 
@@ -177,6 +179,13 @@ class WatchApi:
         try:
             await self._stopping.wait()
         finally:
+            # A connection whose acceptance is under way when its listener is closed would be
+            # forgotten by asyncio, open: accept no more, finish what has begun, then close.
+            for listener in self._listeners:
+                for item in listener.sockets:
+                    self._loop.remove_reader(item.fileno())
+            for _ in range(_ROUNDS_OF_ACCEPTING):
+                await asyncio.sleep(0)
             for listener in self._listeners:
                 listener.close()
             self._streams.end()
