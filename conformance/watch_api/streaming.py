@@ -110,9 +110,7 @@ async def stream(
             item.is_writing = False
 
     with streams.joined(item):
-        item.is_writing = True
         await response.prepare(request)
-        item.is_writing = False
         await send(watch.start())
         while not watch.is_over:
             item.woken.clear()
