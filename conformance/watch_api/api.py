@@ -26,6 +26,8 @@ __all__ = ["WatchApi"]
 _START_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
 _GRACE_SECONDS = 0.5  # for watches to end cleanly
+# Turns of the loop until a connection that was accepted is known to the server.
+_ROUNDS_OF_ACCEPTING = 5
 _HAND_OVER_SECONDS = 0.1
 _RECORDED = 1024
 
@@ -34,9 +36,11 @@ class WatchApi:
     """Serves Kubernetes objects to unmodified programs, over the list and watch protocol.
 
     `history` is how many changes of each resource are kept for watches that start in the
-    past; `bookmark_seconds` is the time between two bookmarks of a watch. Every method may
-    be called from any thread. Versions start at the time in microseconds, so that a
-    program which knew an earlier server lists again instead of waiting for its version.
+    past, those of the last `replace` in any case; `bookmark_seconds` is the time between two
+    bookmarks of a watch. Every method may be called from any thread. Versions start at the
+    time in microseconds, so that a program which knew an earlier server lists again instead
+    of waiting for its version. A client-go informer that has to list again first waits for
+    about a second: a history that holds what a program may miss is worth its memory.
     """
 
     def __init__(
@@ -106,7 +110,9 @@ class WatchApi:
     def start(self, *, sockets: Sequence[socket.socket] = ()) -> None:
         """Serve on `sockets`: bound already, wherever they were made, and the server's from now on.
 
-        RuntimeError if it was started before, OSError if a socket cannot be listened on.
+        RuntimeError if it was started before, OSError if a socket cannot be listened on. To
+        serve under the same address again later, set SO_REUSEADDR on each socket before it is
+        bound: the connections of the first server hold the port for a while.
         """
         if self._thread is not None or self._is_closed:
             raise RuntimeError("a WatchApi is started once")
@@ -177,6 +183,13 @@ class WatchApi:
         try:
             await self._stopping.wait()
         finally:
+            # A connection whose acceptance is under way when its listener is closed would be
+            # forgotten by asyncio, open: accept no more, finish what has begun, then close.
+            for listener in self._listeners:
+                for item in listener.sockets:
+                    self._loop.remove_reader(item.fileno())
+            for _ in range(_ROUNDS_OF_ACCEPTING):
+                await asyncio.sleep(0)
             for listener in self._listeners:
                 listener.close()
             self._streams.end()

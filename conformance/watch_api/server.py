@@ -86,7 +86,7 @@ class Handler:
         if not _takes_json(request.headers.getall("Accept", [])):
             raise not_acceptable()
         if path == REVIEWS and method == "POST":
-            written = reviewed(request.content_type, await _body(request))
+            written = reviewed(_content_type(request), await _body(request))
             return self._respond(request, written.code, written.text)
         document = self._documents.get(path.rstrip("/"))
         route = self._routes.find(path)
@@ -142,7 +142,7 @@ class Handler:
             self._store,
             route,
             request.method,
-            content_type=request.content_type,
+            content_type=_content_type(request),
             body=await _body(request),
             created=now(),
         )
@@ -158,6 +158,11 @@ class Handler:
     def _note(self, request: web.BaseRequest, code: int) -> None:
         agent = request.headers.get("User-Agent", "")
         self._record(Request(request.method, request.path, request.query_string, code, agent))
+
+
+def _content_type(request: web.BaseRequest) -> str:
+    """As it was sent; empty if it was not, which stands for JSON."""
+    return request.content_type if "Content-Type" in request.headers else ""
 
 
 async def _body(request: web.BaseRequest) -> bytes:

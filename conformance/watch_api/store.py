@@ -84,13 +84,18 @@ class _Stream:
         self.oldest = start  # the oldest version from which a watch can start
         self._history = history
 
-    def apply(self, change: Change) -> None:
-        if change.after is None:
-            del self.objects[change.key]
-        else:
-            self.objects[change.key] = change.after
-        self.changes.append(change)
-        if len(self.changes) > self._history:
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out `changes`, which are seen together, and forget the oldest.
+
+        They are kept at least, however many, so that nobody who was up to date loses its place.
+        """
+        for change in changes:
+            if change.after is None:
+                del self.objects[change.key]
+            else:
+                self.objects[change.key] = change.after
+        self.changes.extend(changes)
+        while changes and len(self.changes) > max(self._history, len(changes)):
             self.oldest = self.changes.popleft().version
 
     def at(self, version: int) -> dict[Key, Stored]:
@@ -122,8 +127,8 @@ class _Stream:
 class Store:
     """The objects that are served.  Every method is one transaction and may be called from any thread.
 
-    `history` is how many changes are kept of each resource; `start` is the version of the
-    empty store.
+    `history` is how many changes are kept of each resource, or as many as the last replacement
+    made if that is more; `start` is the version of the empty store.
     """
 
     def __init__(
@@ -161,8 +166,7 @@ class Store:
                 version += len(changes)
                 planned.append((stream, changes))
             for stream, changes in planned:
-                for change in changes:
-                    stream.apply(change)
+                stream.apply(changes)
             self._version = version
             return version
 
@@ -192,7 +196,7 @@ class Store:
             assert before is not None  # nothing can be equal to an object that is not there
             return before
         self._version = version
-        self._streams[resource].apply(Change(version, key, before, after))
+        self._streams[resource].apply([Change(version, key, before, after)])
         return after
 
     def remove(self, resource: Resource, key: Key) -> Stored:
@@ -201,7 +205,7 @@ class Store:
             stream = self._streams[resource]
             before = stream.objects[key]
             self._version += 1
-            stream.apply(Change(self._version, key, before, None))
+            stream.apply([Change(self._version, key, before, None)])
             return before
 
     def get(self, resource: Resource, key: Key) -> Stored | None:

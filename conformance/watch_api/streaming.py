@@ -53,6 +53,7 @@ class Streams:
     def __init__(self, *, bookmark_seconds: float) -> None:
         self.bookmark_seconds = bookmark_seconds
         self._streams: set[Stream] = set()
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -63,7 +64,8 @@ class Streams:
             item.wake()
 
     def end(self) -> None:
-        """End all."""
+        """End all, and whatever begins from now on."""
+        self._is_closed = True
         for item in self._streams:
             item.end()
 
@@ -85,6 +87,8 @@ class Streams:
         if item.watch.options.bookmarks:
             repeated.append(loop.call_later(self.bookmark_seconds, again))
         self._streams.add(item)
+        if self._is_closed:
+            item.end()
         try:
             yield
         finally:
@@ -106,9 +110,7 @@ async def stream(
             item.is_writing = False
 
     with streams.joined(item):
-        item.is_writing = True
         await response.prepare(request)
-        item.is_writing = False
         await send(watch.start())
         while not watch.is_over:
             item.woken.clear()

@@ -27,9 +27,9 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def built(folder: Path) -> Path:
-    """The program that answers from Kubernetes' own packages, built into a folder."""
-    return _built(".", folder / "adapter")
+def built(folder: Path, *, package: str = ".") -> Path:
+    """The program of a package, built into a folder."""
+    return _built(package, folder / "adapter")
 
 
 def built_kube_proxy(folder: Path) -> Path:

@@ -191,6 +191,7 @@ def test_pages_that_can_not_be_had_any_more() -> None:
     store = Store(history=1)
     serve(store, service("a"), service("b"))
     token = list_of(store, limit="1")["metadata"]["continue"]
+    serve(store, service("a"), service("c"))
     serve(store, service("a"), service("c"), service("d"))
     with pytest.raises(Failure) as caught:
         list_of(store, limit="1", **{"continue": token})

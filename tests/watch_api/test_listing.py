@@ -84,6 +84,7 @@ def test_versions_that_are_not_there() -> None:
     store = Store(history=1)
     then = str(serve(store, service("a")))
     serve(store, service("b"))
+    serve(store, service("c"))
     gone = refusal(store, resourceVersion=then, resourceVersionMatch="Exact")
     assert (gone.code, gone.status["reason"]) == (410, "Expired")
     for match in ({}, {"resourceVersionMatch": "NotOlderThan"}, {"resourceVersionMatch": "Exact"}):

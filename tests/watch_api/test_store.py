@@ -156,6 +156,20 @@ def test_the_history_is_bounded() -> None:
         store.since(SERVICES, versions[-5], limit=100)
 
 
+def test_a_replacement_is_kept_whole() -> None:
+    """However many changes are made at once, who was up to date before can go on."""
+    store = Store(history=3)
+    start = serve(store, service("a"))
+    reached = serve(store, *(service(name) for name in "bcdefgh"))
+    assert len(changes(store, start)) == 8
+    serve(store, *(service(name) for name in "bcdefgh"))  # the same again
+    assert len(changes(store, start)) == 8
+    serve(store, *(service(name) for name in "bcdefg"))
+    assert changes(store, reached) == [("deleted", "h")]
+    with pytest.raises(Expired):
+        store.since(SERVICES, start, limit=1)
+
+
 def test_other_resources_do_not_use_up_the_history() -> None:
     """Each resource has a history of its own."""
     store = Store(history=3)

@@ -72,8 +72,9 @@ def test_a_version_that_is_gone_is_an_error_event() -> None:
     version = serve(store, service("a"))
     running = watch_of(store, resourceVersion=str(version))
     running.start()
-    assert not running.is_lost
     serve(store, service("b"))
+    assert not running.is_lost
+    serve(store, service("c"))
     assert running.is_lost
     late = watch_of(store, resourceVersion=str(version))
     assert late.start() == b""
