@@ -22,6 +22,7 @@ from conformance.data_plane.clients import Attempt
 from conformance.data_plane.errors import NetworkError
 from conformance.data_plane.icmp import Failure
 from conformance.data_plane.namespaces import Namespace
+from conformance.data_plane.nowhere import Nowhere
 from conformance.data_plane.servers import Arrival, Listener
 from conformance.data_plane.source_ports import SourcePorts
 from reference.questions import Connection, Flow
@@ -40,9 +41,11 @@ Expected = Callable[[Connection], bool]
 class Loop:
     """Where listeners and connections are served; kept from one batch to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, nowhere: Nowhere) -> None:
         self.poller = select.epoll()
-        self.listeners: dict[int, Listener] = {}
+        self._nowhere = nowhere
+        self.listeners: dict[int, Listener | Nowhere] = {nowhere.socket.fileno(): nowhere}
+        self.poller.register(nowhere.socket.fileno(), select.EPOLLIN)
         self.ports = SourcePorts()
         self._attempts: dict[int, Attempt] = {}
         self._by_token: dict[bytes, Attempt] = {}
@@ -52,6 +55,7 @@ class Loop:
     def close(self) -> None:
         """Let everything go."""
         self.poller.close()
+        self._nowhere.close()
 
     # -- one group: connections of one time --------------------------------------
 
@@ -99,6 +103,7 @@ class Loop:
                 attempt.close()
             self._attempts.clear()
             self._by_token.clear()
+            self._nowhere.seen.clear()
 
     def _drain(self) -> None:
         """Take what came between the batches; it is nobody's."""
@@ -134,7 +139,7 @@ class Loop:
         self._count += 1
         token = self._prefix + struct.pack("=Q", self._count)
         self._by_token[token] = attempt
-        descriptor = attempt.start(token, self.ports)
+        descriptor = attempt.start(token, self.ports, self._nowhere)
         if descriptor < 0:
             if attempt.failure is not Failure.SILENT:
                 self._forget(attempt, -1)

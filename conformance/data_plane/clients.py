@@ -10,8 +10,9 @@ from collections.abc import Hashable
 
 from conformance.data_plane.addresses import SOCKET_FAMILIES, canonical, family_of
 from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
-from conformance.data_plane.icmp import RECEIVE_ERRORS, Failure, failure_of, read_failure
+from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, Failure, failure_of, read_error
 from conformance.data_plane.namespaces import Namespace
+from conformance.data_plane.nowhere import Nowhere
 from conformance.data_plane.servers import CLOSE_AT_ONCE, Arrival
 from conformance.data_plane.source_ports import SourcePorts
 from reference.questions import Connection
@@ -41,6 +42,7 @@ class Attempt:
         "key",
         "mark",
         "namespace",
+        "nowhere",
         "sent",
         "server",
         "socket",
@@ -84,9 +86,10 @@ class Attempt:
         """Whether it has ended; what is silent has not."""
         return self.answered or self.failure is not None
 
-    def start(self, token: bytes, ports: SourcePorts) -> int:
+    def start(self, token: bytes, ports: SourcePorts, nowhere: Nowhere) -> int:
         """Dial; the thread has to be inside of the client's namespace.  Gives its descriptor, or -1."""
         self.token = token
+        self.nowhere = nowhere
         self.tries += 1
         self.sent = False
         self.arrival = None
@@ -156,9 +159,9 @@ class Attempt:
     def fail(self) -> None:
         """See why the socket reports an error."""
         assert self.socket is not None
-        failure = read_failure(self.socket, self.ip)
-        if failure is not None:
-            self.failure = failure
+        error = read_error(self.socket)
+        if error is not None:
+            self.told(error)
             return
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
@@ -168,7 +171,21 @@ class Attempt:
 
     def _failed(self, code: int) -> None:
         assert self.socket is not None
-        self.failure = read_failure(self.socket, self.ip) or failure_of(code)
+        self.told(read_error(self.socket) or Error(failure_of(code)))
+
+    def told(self, error: Error) -> None:
+        """The connection has failed."""
+        self.failure = error.failure
+        protocol = self.connection.flow.protocol
+        mark = error.quoted[4:8] if protocol == "TCP" else error.quoted
+        packet = self.nowhere.seen.get((protocol, mark)) if mark else None
+        if packet is None:
+            return
+        if (packet.ip, packet.port) == (self.ip, self.connection.flow.port):
+            self.failure = Failure.NOWHERE
+        else:
+            self.failure = Failure.LOST
+            self.arrival = Arrival(self.token, packet.ip, packet.port, packet.source_ip)
 
     def close(self) -> None:
         """End the connection by a reset; the client's side first."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The namespaces of the network, and the links between them.
 
-    pods of node 0 -- node 0 --\
-                                outside (router; external clients; endpoints on no node)
-    pods of node 1 -- node 1 --/
+    pods of node 1 -- node 1 --\
+                                outside (router; external clients; endpoints on no node) -- nowhere
+    pods of node 2 -- node 2 --/
 
 All pods of a node share one namespace, in which each of their addresses is local.
 What is made there leaves it even if it goes to another of them, so that the node
@@ -32,8 +32,9 @@ ROUTER = {"IPv4": "192.0.0.8", "IPv6": "100:0:0:1::1"}
 
 UPLINK = "eth0"
 PODS = "pods"
+_NOWHERE = "nowhere"
 _HARDWARE_ADDRESS = "02:00:00:00:00:01"
-_TABLES = 100
+_TABLES = 1000
 """The first routing table of those that send what external clients make to one node each."""
 _LOCAL_TABLE = 255
 
@@ -58,15 +59,20 @@ class Rooms:
 
 @define
 class Outside:
-    """What is on no node."""
+    """What is on no node, and where packets end that are to an address that nobody has."""
 
     namespace: Namespace
     routes: Routes
+    nowhere: Namespace
+    nowhere_link: str
 
 
 def make_outside(families: Sequence[str]) -> Outside:
-    """The outside, which tells who sends to an address that nobody has that it is unreachable."""
+    """The outside, and the way of packets to addresses that nobody has."""
     namespace = Namespace("the outside")
+    nowhere = Namespace("nowhere")
+    with nowhere.inside():
+        _set_up(nowhere, families)
     with namespace.inside():
         _set_up(namespace, families)
         namespace.set(_for_each(families, ipv4={"ip_forward": "1"}, ipv6={"conf/all/forwarding": "1"}))
@@ -81,8 +87,13 @@ def make_outside(families: Sequence[str]) -> Outside:
                 netlink.addr(
                     "add", index=LOOPBACK, address=ROUTER[family], prefixlen=_length(number), family=number
                 )
-                netlink.route("add", family=number, dst="default", type="unreachable", **_v6_loopback(number))
-    return Outside(namespace, Routes(namespace))
+            away = _pair(netlink, _NOWHERE, UPLINK, nowhere)
+            with nowhere.inside(), _requests(nowhere) as other:
+                _up(other, UPLINK)
+            netlink.link("set", index=away, state="up", arp=False)
+            for family in families:
+                _default_route(netlink, family, away)
+    return Outside(namespace, Routes(namespace), nowhere, UPLINK)
 
 
 def make_node(name: str, number: int, outside: Outside, families: Sequence[str]) -> Rooms:
@@ -198,10 +209,6 @@ def _default_route(netlink: IPRoute, family: str, link: int, *, table: int = 254
         flags=4,  # RTNH_F_ONLINK
         table=table,
     )
-
-
-def _v6_loopback(family: int) -> dict[str, int]:
-    return {"oif": LOOPBACK} if family == socket.AF_INET6 else {}
 
 
 def _length(family: int) -> int:

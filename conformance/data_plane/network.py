@@ -16,6 +16,7 @@ from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
 from conformance.data_plane.icmp import Failure
 from conformance.data_plane.links import Outside, Rooms, give_addresses, make_node, make_outside
 from conformance.data_plane.namespaces import Namespace
+from conformance.data_plane.nowhere import Nowhere
 from conformance.data_plane.plan import HOST, OUTSIDE, PODS, Frontend, Place, Plan, plan
 from conformance.data_plane.routes import LOOPBACK, Route, Routes
 from conformance.data_plane.servers import LISTENERS, Key, Servers
@@ -53,12 +54,8 @@ class Network:
         self._guests: dict[str, Place] = {}
         self._used: set[str] = set()
         self._plan = Plan()
-        self._loop = Loop()
-        try:
-            self._outside: Outside = make_outside(families)
-        except BaseException:
-            self._loop.close()
-            raise
+        self._outside: Outside = make_outside(families)
+        self._loop = Loop(Nowhere(self._outside, families))
         self._serve(OUTSIDE, self._outside.namespace)
 
     def __enter__(self) -> Network:
@@ -82,6 +79,7 @@ class Network:
         self._nodes.clear()
         self._outside.routes.close()
         self._outside.namespace.close()
+        self._outside.nowhere.close()
         self._loop.close()
 
     def inside(self, node: str) -> AbstractContextManager[None]:
@@ -294,8 +292,9 @@ class Network:
         return lent
 
     def _observed(self, attempt: Attempt) -> Observation:
-        if not attempt.answered:
-            return Observation(_OUTCOMES[attempt.failure or Failure.SILENT])
+        outcome = _OUTCOMES[attempt.failure] if attempt.failure else Outcome.FORWARD
+        if outcome is not Outcome.FORWARD:
+            return Observation(outcome)
         arrival = attempt.arrival
         if arrival is None:
             # The token came back, and no listener had it.

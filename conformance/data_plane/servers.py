@@ -8,8 +8,8 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, MutableMapping
+from typing import Any, NamedTuple
 
 from conformance.data_plane.addresses import SOCKET_FAMILIES
 from conformance.data_plane.errors import NetworkError
@@ -29,6 +29,14 @@ _RECEIVE_BUFFER = 8 << 20
 _MOST_DATAGRAMS = 4096
 """As many at a time, so that whoever floods does not keep the others waiting."""
 _FORCED_BUFFER = 33  # SO_RCVBUFFORCE
+
+
+def enlarge(sock: socket.socket) -> None:
+    """Give a socket that many datagrams come to at once a large buffer."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _FORCED_BUFFER, _RECEIVE_BUFFER)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
 
 class Arrival(NamedTuple):
@@ -124,10 +132,7 @@ class UDPListener(Listener):
         self._packet_info = _PACKET_INFO[family]
         if self._ip is None:
             self.socket.setsockopt(*self._packet_info, 1)
-        try:
-            self.socket.setsockopt(socket.SOL_SOCKET, _FORCED_BUFFER, _RECEIVE_BUFFER)
-        except OSError:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        enlarge(self.socket)
 
     def _listen(self) -> None:
         pass
@@ -175,7 +180,7 @@ class Servers:
     """The listeners of one namespace."""
 
     def __init__(
-        self, namespace: Namespace, poller: select.epoll, by_descriptor: dict[int, Listener]
+        self, namespace: Namespace, poller: select.epoll, by_descriptor: MutableMapping[int, Any]
     ) -> None:
         self._namespace = namespace
         self._poller = poller
