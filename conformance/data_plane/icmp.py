@@ -43,11 +43,11 @@ class Error(NamedTuple):
 
 def failure_of(code: int) -> Failure:
     """What an errno says that came with no ICMP error."""
-    if code in (errno.EPERM, errno.EINVAL, errno.ETIMEDOUT):
-        return Failure.SILENT  # dropped by a filter, or by a blackhole route
+    if code in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.EACCES):
+        return Failure.REFUSED  # a reset, or a route that prohibits
     if code in (errno.EHOSTUNREACH, errno.ENETUNREACH):
         return Failure.NOWHERE  # no route
-    return Failure.REFUSED
+    return Failure.SILENT  # among others EPERM of a filter, EINVAL of a blackhole route
 
 
 def read_error(sock: socket.socket) -> Error | None:

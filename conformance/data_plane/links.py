@@ -56,6 +56,13 @@ class Rooms:
     """The outside's end of the link to this node."""
     addresses: tuple[str, ...] = ()
 
+    def close(self) -> None:
+        """Let the namespaces go, and with them what is in them."""
+        self.host_routes.close()
+        self.pods_routes.close()
+        self.pods.close()
+        self.host.close()
+
 
 @define
 class Outside:
@@ -65,6 +72,12 @@ class Outside:
     routes: Routes
     nowhere: Namespace
     nowhere_link: str
+
+    def close(self) -> None:
+        """Let the namespaces go, and with them what is in them."""
+        self.routes.close()
+        self.namespace.close()
+        self.nowhere.close()
 
 
 def make_outside(families: Sequence[str]) -> Outside:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
 from conformance.data_plane.links import ROUTER, Outside
+from conformance.data_plane.listeners import enlarge
 from conformance.data_plane.packets import Packet, first_of_connection, internet_checksum
-from conformance.data_plane.servers import Arrived, enlarge
 
 _EVERY_PROTOCOL = 3  # ETH_P_ALL
 _LONGEST = 2048
@@ -54,8 +54,8 @@ class Nowhere:
                 reply.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
                 self._replies[family] = reply
 
-    def answer(self, arrived: Arrived) -> None:
-        """Take the packets that wait; none has arrived at a listener."""
+    def ready(self, event: int) -> None:
+        """Take the packets that wait."""
         for _ in range(_MOST):
             try:
                 data = self.socket.recv(_LONGEST)
