@@ -16,6 +16,7 @@ address and ask for no neighbours, so that the first packet goes as fast as the 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping, Sequence
 
 from attrs import define
@@ -37,6 +38,8 @@ _HARDWARE_ADDRESS = "02:00:00:00:00:01"
 _TABLES = 1000
 """The first routing table of those that send what external clients make to one node each."""
 _LOCAL_TABLE = 255
+_NO_DETECTION = 2  # IFA_F_NODAD: nobody else can have the address
+_PATIENCE = 2.0
 
 
 @define
@@ -159,20 +162,54 @@ def give_addresses(node: Rooms, addresses: tuple[str, ...]) -> None:
     """The addresses of a node, the first of each family being the one that it sends from."""
     with node.host.inside(), _requests(node.host) as netlink:
         # The order is that in which they were added, so all are added anew.
-        for action, ips in (("del", node.addresses), ("add", addresses)):
-            for ip in ips:
-                number = SOCKET_FAMILIES[family_of(ip)]
-                try:
-                    netlink.addr(
-                        action, index=node.uplink, address=ip, prefixlen=_length(number), family=number
-                    )
-                except NetlinkError as error:
-                    raise NetworkError(
-                        f"cannot {action} the address {ip}: {error}",
-                        where=f"node {node.name}",
-                        hint="status.addresses has to name addresses that an interface can have",
-                    ) from None
-    node.addresses = addresses
+        for ip in node.addresses:
+            _address(netlink, "del", node, ip)
+        node.addresses = ()
+        # Of IPv4 the kernel prefers the first that was added, of IPv6 the last.
+        for ip in (*_only("IPv4", addresses), *reversed(_only("IPv6", addresses))):
+            _address(netlink, "add", node, ip)
+        node.addresses = addresses
+        _wait_for_routes(netlink, node)
+
+
+def _only(family: str, addresses: tuple[str, ...]) -> list[str]:
+    return [ip for ip in addresses if family_of(ip) == family]
+
+
+def _address(netlink: IPRoute, action: str, node: Rooms, ip: str) -> None:
+    number = SOCKET_FAMILIES[family_of(ip)]
+    try:
+        netlink.addr(
+            action,
+            index=node.uplink,
+            address=ip,
+            prefixlen=_length(number),
+            family=number,
+            flags=_NO_DETECTION if number == socket.AF_INET6 else 0,
+        )
+    except NetlinkError as error:
+        raise NetworkError(
+            f"cannot {action} the address {ip}: {error}",
+            where=f"node {node.name}",
+            hint="status.addresses has to name addresses that an interface can have",
+        ) from None
+
+
+def _wait_for_routes(netlink: IPRoute, node: Rooms) -> None:
+    """The kernel makes the routes to addresses of IPv6 a little later."""
+    wanted = {ip for ip in node.addresses if family_of(ip) == "IPv6"}
+    until = time.monotonic() + _PATIENCE
+    while wanted and time.monotonic() < until:
+        local = netlink.get_routes(family=socket.AF_INET6, table=_LOCAL_TABLE)
+        wanted -= {route.get_attr("RTA_DST") for route in local}
+        if wanted:
+            time.sleep(0.001)
+    if wanted:
+        raise NetworkError(
+            f"the kernel made no route to {min(wanted)}",
+            where=f"node {node.name}",
+            hint="is IPv6 disabled? families can leave it out",
+        )
 
 
 def _requests(namespace: Namespace) -> IPRoute:
