@@ -9,6 +9,8 @@ deviation.  Nothing is called silent while there is still something to read.
 from __future__ import annotations
 
 import heapq
+import os
+import resource
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
@@ -28,10 +30,17 @@ _SLOWER = 4
 _FLOODED = 1.0
 """Seconds after which what is silent is given up although there is still something to read."""
 _AT_ONCE = 512
+_LEAST_AT_ONCE = 16
 _CHUNK = 64
 """As many are begun before the listeners have their turn, whose queues are short."""
 
 Expected = Callable[[Connection], bool]
+
+
+def _affordable() -> int:
+    """As many connections at once as there may be descriptors for both their ends."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_LEAST_AT_ONCE, min(_AT_ONCE, (most - len(os.listdir("/proc/self/fd"))) // 3))
 
 
 class Batch:
@@ -49,6 +58,7 @@ class Batch:
         self._ended: list[Attempt] = []
         self._given_up: set[Flow] = set()
         self._slowest = 0.0
+        self._at_once = _affordable()
 
     def run(self) -> None:
         """Make them all.  Raises NetworkError if that takes too long."""
@@ -79,7 +89,7 @@ class Batch:
     def _step(self) -> int:
         """Begin some, serve what is ready, give up what is silent; gives how many have ended."""
         self._start()
-        idle = not self._ended and not (self._waiting and self._active < _AT_ONCE)
+        idle = not self._ended and not (self._waiting and self._active < self._at_once)
         wait = max(0.0, self._deadlines[0][0] - time.monotonic()) if idle and self._deadlines else 0.0
         busy = self._loop.serve(wait)
         if not busy or (self._deadlines and time.monotonic() - self._deadlines[0][0] > _FLOODED):
@@ -104,7 +114,7 @@ class Batch:
 
     def _start(self) -> None:
         """Begin some of those that wait, entering each namespace once."""
-        room = min(_CHUNK, _AT_ONCE - self._active)
+        room = min(_CHUNK, self._at_once - self._active)
         while room > 0 and self._waiting:
             place, queue = next(iter(self._waiting.items()))
             with queue[0].namespace.inside():

@@ -144,7 +144,14 @@ class SocketAttempt(Attempt):
         flow = self.connection.flow
         self._sent = False
         self._loop = loop
-        sock = self._socket = socket.socket(family, _KINDS[flow.protocol])
+        try:
+            sock = self._socket = socket.socket(family, _KINDS[flow.protocol])
+        except OSError as error:
+            raise NetworkError(
+                f"no socket: {error.strerror}",
+                where=f"namespace of {self.namespace.name}",
+                hint="raise the limit of open files (ulimit -n)",
+            ) from None
         sock.setsockopt(*RECEIVE_ERRORS[family], 1)
         if self.mark:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)

@@ -164,8 +164,9 @@ class Hosting:
             if ip in self.plan.places:
                 continue
             self._asked.add(ip)
-            if ip not in self._places:
-                news[ip] = self._home(client)
+            home = self._home(client)
+            if self._places.get(ip) != home:
+                news[ip] = home
         if news:
             self._guests |= news
             self._route(self._places | news)

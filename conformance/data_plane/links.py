@@ -18,6 +18,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from attrs import define
 from pyroute2 import IPRoute
@@ -85,77 +86,83 @@ class Outside:
 
 def make_outside(families: Sequence[str]) -> Outside:
     """The outside, and the way of packets to addresses that nobody has."""
-    namespace = Namespace("the outside")
-    nowhere = Namespace("nowhere")
-    with nowhere.inside():
-        _set_up(nowhere, families)
-    with namespace.inside():
-        _set_up(namespace, families)
-        namespace.set(_for_each(families, ipv4={"ip_forward": "1"}, ipv6={"conf/all/forwarding": "1"}))
-        _allow_foreign_addresses(namespace, families)
-        with _requests(namespace) as netlink:
-            netlink.link("set", index=LOOPBACK, state="up")
-            for family in families:
-                number = SOCKET_FAMILIES[family]
-                # What is marked goes to its node even where it is to an address of the outside.
-                netlink.rule("add", family=number, priority=100, table=_LOCAL_TABLE, action="to_tbl")
-                netlink.rule("del", family=number, priority=0, table=_LOCAL_TABLE)
-                netlink.addr(
-                    "add", index=LOOPBACK, address=ROUTER[family], prefixlen=_length(number), family=number
-                )
-            away = _pair(netlink, _NOWHERE, UPLINK, nowhere)
-            with nowhere.inside(), _requests(nowhere) as other:
-                _up(other, UPLINK)
-            netlink.link("set", index=away, state="up", arp=False)
-            for family in families:
-                _default_route(netlink, family, away)
-    return Outside(namespace, Routes(namespace), nowhere, UPLINK)
+    with ExitStack() as unless_made:
+        namespace = _new("the outside", unless_made)
+        nowhere = _new("nowhere", unless_made)
+        with nowhere.inside():
+            _set_up(nowhere, families)
+        with namespace.inside():
+            _set_up(namespace, families)
+            _forward(namespace, families)
+            _allow_foreign_addresses(namespace, families)
+            with _requests(namespace) as netlink:
+                _link_outside(netlink, nowhere, families)
+        made = Outside(namespace, Routes(namespace), nowhere, UPLINK)
+        unless_made.pop_all()
+    return made
+
+
+def _link_outside(netlink: IPRoute, nowhere: Namespace, families: Sequence[str]) -> None:
+    netlink.link("set", index=LOOPBACK, state="up")
+    for family in families:
+        number = SOCKET_FAMILIES[family]
+        # What is marked goes to its node even where it is to an address of the outside.
+        _look_up_local(netlink, family, priority=100)
+        netlink.addr("add", index=LOOPBACK, address=ROUTER[family], prefixlen=_length(number), family=number)
+    away = _pair(netlink, _NOWHERE, UPLINK, nowhere)
+    with nowhere.inside(), _requests(nowhere) as other:
+        _up(other, _index(other, UPLINK))
+    _up(netlink, away)
+    for family in families:
+        _default_route(netlink, family, away)
 
 
 def make_node(name: str, number: int, outside: Outside, families: Sequence[str]) -> Rooms:
     """A node without addresses, and its pods; `number` counts from 1 and is the node's mark."""
-    host = Namespace(f"node {name}")
-    pods = Namespace(f"pods of node {name}")
-    link = f"node{number}"
-    with host.inside():
-        _set_up(host, families)
-        host.set(_for_each(families, ipv4={"ip_forward": "1"}, ipv6={"conf/all/forwarding": "1"}))
-        with _requests(host) as netlink:
-            netlink.link("set", index=LOOPBACK, state="up")
-            uplink = _pair(netlink, UPLINK, link, outside.namespace)
-            to_pods = _pair(netlink, PODS, UPLINK, pods)
-    with outside.namespace.inside(), _requests(outside.namespace) as netlink:
-        from_outside = _up(netlink, link)
-        for family in families:
-            _default_route(netlink, family, from_outside, table=_TABLES + number)
-            netlink.rule(
-                "add",
-                family=SOCKET_FAMILIES[family],
-                priority=10,
-                fwmark=number,
-                table=_TABLES + number,
-                action="to_tbl",
-            )
-    with pods.inside():
-        _set_up(pods, families)
-        _allow_foreign_addresses(pods, families)
-        with _requests(pods) as netlink:
-            netlink.link("set", index=LOOPBACK, state="up")
-            own = _up(netlink, UPLINK)
+    with ExitStack() as unless_made:
+        host = _new(f"node {name}", unless_made)
+        pods = _new(f"pods of node {name}", unless_made)
+        link = f"node{number}"
+        with host.inside():
+            _set_up(host, families)
+            _forward(host, families)
+            with _requests(host) as netlink:
+                netlink.link("set", index=LOOPBACK, state="up")
+                uplink = _pair(netlink, UPLINK, link, outside.namespace)
+                to_pods = _pair(netlink, PODS, UPLINK, pods)
+        with outside.namespace.inside(), _requests(outside.namespace) as netlink:
+            from_outside = _index(netlink, link)
+            _up(netlink, from_outside)
             for family in families:
-                code = SOCKET_FAMILIES[family]
-                # Only what comes from the node is for the pods: what they send leaves first.
-                netlink.rule(
-                    "add", family=code, priority=1, iifname=UPLINK, table=_LOCAL_TABLE, action="to_tbl"
-                )
-                netlink.rule("del", family=code, priority=0, table=_LOCAL_TABLE)
-                _default_route(netlink, family, own)
-    with host.inside(), _requests(host) as netlink:
-        for index in (uplink, to_pods):
-            netlink.link("set", index=index, state="up", arp=False)
-        for family in families:
-            _default_route(netlink, family, uplink)
-    return Rooms(name, host, pods, Routes(host), Routes(pods), number, uplink, to_pods, from_outside)
+                _default_route(netlink, family, from_outside, table=_TABLES + number)
+                _look_up_marked(netlink, family, number)
+        with pods.inside():
+            _set_up(pods, families)
+            _allow_foreign_addresses(pods, families)
+            with _requests(pods) as netlink:
+                netlink.link("set", index=LOOPBACK, state="up")
+                own = _index(netlink, UPLINK)
+                _up(netlink, own)
+                for family in families:
+                    # Only what comes from the node is for the pods: what they send leaves first.
+                    _look_up_local(netlink, family, priority=1, iifname=UPLINK)
+                    _default_route(netlink, family, own)
+        with host.inside(), _requests(host) as netlink:
+            _up(netlink, uplink)
+            _up(netlink, to_pods)
+            for family in families:
+                _default_route(netlink, family, uplink)
+        routes = Routes(host)
+        unless_made.callback(routes.close)
+        made = Rooms(name, host, pods, routes, Routes(pods), number, uplink, to_pods, from_outside)
+        unless_made.pop_all()
+    return made
+
+
+def _new(name: str, unless_made: ExitStack) -> Namespace:
+    namespace = Namespace(name)
+    unless_made.callback(namespace.close)
+    return namespace
 
 
 def give_addresses(node: Rooms, addresses: tuple[str, ...]) -> None:
@@ -238,10 +245,8 @@ def _pair(netlink: IPRoute, name: str, other: str, where: Namespace) -> int:
     return _index(netlink, name)
 
 
-def _up(netlink: IPRoute, name: str) -> int:
-    index = _index(netlink, name)
+def _up(netlink: IPRoute, index: int) -> None:
     netlink.link("set", index=index, state="up", arp=False)
-    return index
 
 
 def _index(netlink: IPRoute, name: str) -> int:
@@ -258,6 +263,25 @@ def _default_route(netlink: IPRoute, family: str, link: int, *, table: int = 254
         oif=link,
         flags=4,  # RTNH_F_ONLINK
         table=table,
+    )
+
+
+def _look_up_local(netlink: IPRoute, family: str, *, priority: int, **which: str) -> None:
+    """Look for addresses of the namespace itself at this priority, instead of always first."""
+    number = SOCKET_FAMILIES[family]
+    netlink.rule("add", family=number, priority=priority, table=_LOCAL_TABLE, action="to_tbl", **which)
+    netlink.rule("del", family=number, priority=0, table=_LOCAL_TABLE)
+
+
+def _look_up_marked(netlink: IPRoute, family: str, number: int) -> None:
+    """Send what has a node's mark to that node."""
+    netlink.rule(
+        "add",
+        family=SOCKET_FAMILIES[family],
+        priority=10,
+        fwmark=number,
+        table=_TABLES + number,
+        action="to_tbl",
     )
 
 
@@ -300,6 +324,10 @@ def _set_up(namespace: Namespace, families: Sequence[str]) -> None:
             "ipv4/tcp_max_syn_backlog": "8192",
         }
     )
+
+
+def _forward(namespace: Namespace, families: Sequence[str]) -> None:
+    namespace.set(_for_each(families, ipv4={"ip_forward": "1"}, ipv6={"conf/all/forwarding": "1"}))
 
 
 def _allow_foreign_addresses(namespace: Namespace, families: Sequence[str]) -> None:

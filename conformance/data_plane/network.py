@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -35,6 +36,7 @@ from reference.questions import (
 
 __all__ = ["Network", "NetworkError", "UnsupportedProtocolError"]
 
+_MOST_DESCRIPTORS = 16384
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _OUTCOMES = {
     Failure.REFUSED: Outcome.REJECT,
@@ -57,6 +59,7 @@ class Network:
             raise NetworkError(f"no families of addresses: {families}", hint=f"{IPV4}, {IPV6}, or both")
         self._families = families
         self._ports = SourcePorts()
+        _allow_descriptors()
         with ExitStack() as stack:
             self._loop = Loop()
             stack.callback(self._loop.close)
@@ -98,8 +101,8 @@ class Network:
     def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
         """What each health check node port answers.
 
-        Asked from the node itself, at its first IPv4 address: so does the kubelet's side
-        of a cloud's load balancer see it, and the answer is not the routes' or a filter's.
+        Asked on the node itself, at its first address, of IPv4 if it has one: what is asked
+        about is the node's own server, and a load balancer's way to it is no part of it.
         """
         return ask_all(checks, self._hosting)
 
@@ -206,6 +209,14 @@ class Network:
             Backend(plan.written.get(arrival.ip, arrival.ip), arrival.port),
             plan.written.get(source, source),
         )
+
+
+def _allow_descriptors() -> None:
+    """As many descriptors as the hard limit allows: each listener and connection takes one or two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _port(connection: Connection) -> tuple[int, str]:

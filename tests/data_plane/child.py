@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a test function in a process of its own, as root of a user namespace.
+"""Runs test functions as root of a user namespace, each in a process of its own.
 
-`python -m tests.data_plane.child MODULE FUNCTION ARGUMENTS`; without a function it
-only tries whether a network can be made.  With `--here` it keeps the user that it has.
+`python -m tests.data_plane.child` reads one line for each: the module, the function and
+its arguments, and writes one: the exit status and what was printed, as JSON.  With `--try`
+it only sees whether a network can be made, and with `--here` it keeps the user that it has.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import base64
 import ctypes
 import importlib
+import json
 import os
 import pickle
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 
 SKIPPED = 77
@@ -30,30 +34,55 @@ def become_root() -> None:
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
-def main(arguments: list[str]) -> None:
-    """Run it; the exit status says how it went."""
-    if arguments[:1] == ["--here"]:
-        arguments = arguments[1:]
-    else:
-        become_root()
-    if not arguments:
-        from conformance.data_plane.errors import NetworkError
-        from conformance.data_plane.network import Network
+def try_network() -> None:
+    """Make a network, or exit with the reason why there can be none."""
+    from conformance.data_plane.errors import NetworkError
+    from conformance.data_plane.network import Network
 
-        try:
-            Network().close()
-        except NetworkError as error:
-            sys.exit(str(error))
-        return
-    module, function, given = arguments
+    try:
+        Network().close()
+    except NetworkError as error:
+        sys.exit(str(error))
+
+
+def run(module: str, function: str, given: str) -> int:
+    """Run a test function; its exit status."""
     import pytest
 
     try:
         getattr(importlib.import_module(module), function)(**pickle.loads(base64.b64decode(given)))
     except pytest.skip.Exception as skipped:
-        print(skipped.msg, file=sys.stderr)
-        sys.exit(SKIPPED)
+        print(skipped.msg)
+        return SKIPPED
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def serve() -> None:
+    """Run what is asked for, until nobody asks any more."""
+    for line in sys.stdin:
+        module, function, given = line.split()
+        importlib.import_module(module)
+        with tempfile.TemporaryFile("w+") as output:
+            child = os.fork()
+            if child == 0:
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
+                status = run(module, function, given)
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            output.seek(0)
+            print(json.dumps([status, output.read()]), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if "--here" not in sys.argv:
+        become_root()
+    if "--try" in sys.argv:
+        try_network()
+    else:
+        serve()

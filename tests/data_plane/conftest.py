@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the tests of this folder run: here as root, else each in a user namespace of its own."""
+"""Where the tests of this folder run: here as root, else in a user namespace."""
 
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,65 +17,71 @@ import pytest
 
 from tests.data_plane.child import SKIPPED
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
 """Set where a network has to be possible: without it tests fail instead of being skipped."""
 
-HERE = Path(__file__).parent
+_COMMAND = (sys.executable, "-m", "tests.data_plane.child")
+_ROOT = HERE.parents[1]
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.data_plane.child", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def _why_not(*options: str) -> str:
+    """Why no network can be made; empty if one can."""
+    done = subprocess.run(
+        [*_COMMAND, "--try", *options], cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False
     )
+    return (done.stderr.strip() or "it died") if done.returncode else ""
 
 
 @lru_cache(maxsize=1)
-def _ways() -> tuple[str, str]:
+def _way() -> tuple[str, str]:
     """Whether a network can be made `here`, in a `child`, or `nowhere`; and why not."""
-    if os.environ.get("CONFORMANCE_TEST_NETWORK") != "child" and _run("--here").returncode == 0:
+    if os.environ.get("CONFORMANCE_TEST_NETWORK") != "child" and not _why_not("--here"):
         return "here", ""
-    tried = _run()
-    return ("nowhere", tried.stderr.strip()) if tried.returncode else ("child", "")
+    reason = _why_not()
+    return ("nowhere", reason) if reason else ("child", "")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need a network say so by asking for it."""
-    for item in items:
-        if HERE in item.path.parents and "networked" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("network"))
+@pytest.fixture(scope="session")
+def _child() -> Iterator[subprocess.Popen[str] | None]:
+    """The process that runs the tests, where they cannot be run here."""
+    if _way()[0] != "child":
+        yield None
+        return
+    with subprocess.Popen(
+        _COMMAND, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        yield child
+        assert child.stdin is not None
+        child.stdin.close()
 
 
 @pytest.fixture
-def networked() -> None:
+def networked(_child: subprocess.Popen[str] | None) -> subprocess.Popen[str] | None:
     """Asked for by tests that need a network."""
-    way, reason = _ways()
+    way, reason = _way()
     if way == "nowhere":
         if REQUIRED:
             pytest.fail(f"CONFORMANCE_REQUIRE_REAL=1, but no network can be made: {reason}")
         pytest.skip(f"no network can be made: {reason}")
+    return _child
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that needs a network where that is possible."""
-    if HERE not in pyfuncitem.path.parents or "networked" not in pyfuncitem.fixturenames:
-        return None
-    if _ways()[0] != "child":
+    """Run a test that needs a network in the child, if there is one."""
+    child = pyfuncitem.funcargs.get("networked") if HERE in pyfuncitem.path.parents else None
+    if not isinstance(child, subprocess.Popen):
         return None
     given = pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {}
-    done = _run(
-        pyfuncitem.function.__module__,
-        pyfuncitem.function.__name__,
-        base64.b64encode(pickle.dumps(given)).decode(),
-    )
-    if done.returncode == SKIPPED:
-        pytest.skip(done.stderr.strip().splitlines()[-1])
-    if done.returncode:
-        pytest.fail(f"in a user namespace:\n{done.stdout}{done.stderr}", pytrace=False)
+    function = pyfuncitem.function
+    packed = base64.b64encode(pickle.dumps(given)).decode()
+    assert child.stdin is not None
+    assert child.stdout is not None
+    print(function.__module__, function.__name__, packed, file=child.stdin, flush=True)
+    status, output = json.loads(child.stdout.readline())
+    if status == SKIPPED:
+        pytest.skip(output.strip())
+    if status:
+        pytest.fail(f"in a user namespace:\n{output}", pytrace=False)
     return True

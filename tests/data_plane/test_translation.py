@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.data_plane.network import Network
-from reference.questions import Backend, Client, Observation, Outcome
+from reference.questions import Backend, Client, Connection, Flow, Observation, Outcome
 from tests.data_plane import worlds
 from tests.data_plane.worlds import (
     ELSEWHERE,
@@ -163,7 +163,7 @@ table {family} proxy {{
 """,
         )
         client = _clients(six)[0]
-        asked = [worlds.Connection(worlds.Flow(client, vip, 80, protocol))] * 100
+        asked = [Connection(Flow(client, vip, 80, protocol))] * 100
         seen = network.connect(asked, expected_to_answer=lambda _: False, in_order=lambda _: None)
     assert seen == [Observation(Outcome.REJECT)] * 100
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import socket
 
 import pytest
+from attrs import evolve
 from pyroute2 import IPRoute
 
 from conformance.data_plane.network import Network
+from reference.objects import ObjectMeta, Service, ServicePort, ServiceSpec
 from reference.questions import Connection, Flow, Observation, Outcome
 from tests.data_plane import worlds
 from tests.data_plane.worlds import NODE_A, NODE_B, OUTSIDE, POD_A, POD_B, PROTOCOLS, SIX, VIP
@@ -38,12 +40,15 @@ def test_without_a_proxy_nothing_is_a_service(family: str) -> None:
     ]
     with Network() as network:
         network.prepare(worlds.cluster())
-        asked: list[Connection] = []
-        seen = network.connect(
-            [Connection(flow) for flow in flows], expected_to_answer=lambda at: bool(asked.append(at))
-        )
+        silent: list[Connection] = []
+
+        def expected(connection: Connection) -> bool:
+            silent.append(connection)
+            return False
+
+        seen = network.connect([Connection(flow) for flow in flows], expected_to_answer=expected)
     assert dict(zip(flows, seen, strict=True)) == dict.fromkeys(flows, Observation(Outcome.NOT_A_SERVICE))
-    assert asked == [], "some were silent"
+    assert silent == []
 
 
 @pytest.mark.parametrize(
@@ -67,13 +72,11 @@ def test_routes_that_refuse_or_swallow(kind: str, outcome: Outcome, protocol: st
 def test_an_address_that_is_a_frontend_and_an_endpoint_is_forwarded_to() -> None:
     """An external IP that an endpoint has too, with the same port: whoever gets there was forwarded."""
     cluster = worlds.cluster()
-    service = worlds.Service(
-        worlds.ObjectMeta("own", "default"),
-        worlds.ServiceSpec(external_ips=(POD_B,), ports=(worlds.ServicePort(8080, "", "TCP", 8080),)),
+    service = Service(
+        ObjectMeta("own", "default"),
+        ServiceSpec(external_ips=(POD_B,), ports=(ServicePort(8080, "", "TCP", 8080),)),
     )
-    cluster = worlds.Cluster(
-        nodes=cluster.nodes, services=(service,), endpoint_slices=cluster.endpoint_slices
-    )
+    cluster = evolve(cluster, services=(service,))
     with Network() as network:
         network.prepare(cluster)
         seen = worlds.one(network, worlds.from_pod(), POD_B, 8080)
