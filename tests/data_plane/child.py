@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import ctypes
 import importlib
+import inspect
 import json
 import os
 import pickle
@@ -49,8 +50,13 @@ def run(module: str, function: str, given: str) -> int:
     """Run a test function; its exit status."""
     import pytest
 
+    called = getattr(importlib.import_module(module), function)
+    arguments = pickle.loads(base64.b64decode(given))
     try:
-        getattr(importlib.import_module(module), function)(**pickle.loads(base64.b64decode(given)))
+        with pytest.MonkeyPatch.context() as patched:
+            if "monkeypatch" in inspect.signature(called).parameters:
+                arguments["monkeypatch"] = patched
+            called(**arguments)
     except pytest.skip.Exception as skipped:
         print(skipped.msg)
         return SKIPPED

@@ -9,8 +9,9 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,20 @@ REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
 
 _COMMAND = (sys.executable, "-m", "tests.data_plane.child")
 _ROOT = HERE.parents[1]
+
+
+class _Skipped(pytest.Module):
+    """A module that cannot even be imported."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        pytest.skip("the network needs Linux and the extra `data-plane`", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Without the extra there is nothing to test, unless it is said to be there."""
+    if REQUIRED or (sys.platform == "linux" and find_spec("pyroute2") is not None):
+        return None
+    return _Skipped.from_parent(parent, path=module_path)
 
 
 def _why_not(*options: str) -> str:
