@@ -1,232 +1,162 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many connections at once, in one loop.
+"""Many connections at once.
 
-A connection was forwarded if what it sent arrived at a listener, and what that sent
-back arrived from the address and port that was dialled.  What is silent for a short
-while is given up, or where an answer is expected made anew with more patience: a
-packet may be lost, or a busy machine late, and neither is a deviation.
+What is silent for a short while is given up, or where an answer is expected made anew
+with more patience: a packet may be lost, or a busy machine late, and neither is a
+deviation.  Nothing is called silent while there is still something to read.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
-import select
-import struct
+import resource
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import ExitStack
 
 from conformance.data_plane.clients import Attempt
 from conformance.data_plane.errors import NetworkError
 from conformance.data_plane.icmp import Failure
-from conformance.data_plane.namespaces import Namespace
-from conformance.data_plane.servers import Arrival, Listener
-from conformance.data_plane.source_ports import SourcePorts
+from conformance.data_plane.loop import Loop
 from reference.questions import Connection, Flow
 
 PATIENCE = (0.05, 0.45, 2.5)
 """Seconds without an answer after which the first, second and third attempt are given up."""
 TOO_LONG = 120.0
-"""Seconds after which a batch is given up, beyond what it was asked to wait."""
+"""Seconds after which a batch is given up."""
+_SLOWER = 4
+"""The first attempt waits as many times as long as the slowest answer so far took."""
+_FLOODED = 1.0
+"""Seconds after which what is silent is given up although there is still something to read."""
 _AT_ONCE = 512
+_LEAST_AT_ONCE = 16
 _CHUNK = 64
 """As many are begun before the listeners have their turn, whose queues are short."""
 
 Expected = Callable[[Connection], bool]
 
 
-class Loop:
-    """Where listeners and connections are served; kept from one batch to the next."""
+def _affordable() -> int:
+    """As many connections at once as there may be descriptors for both their ends."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_LEAST_AT_ONCE, min(_AT_ONCE, (most - len(os.listdir("/proc/self/fd"))) // 3))
 
-    def __init__(self) -> None:
-        self.poller = select.epoll()
-        self.listeners: dict[int, Listener] = {}
-        self.ports = SourcePorts()
-        self._attempts: dict[int, Attempt] = {}
-        self._by_token: dict[bytes, Attempt] = {}
-        self._prefix = os.urandom(8)
-        self._count = 0
 
-    def close(self) -> None:
-        """Let everything go."""
-        self.poller.close()
+class Batch:
+    """Connections that are made at one time; those of one key one after the other."""
 
-    # -- one group: connections of one time --------------------------------------
+    def __init__(self, loop: Loop, attempts: Sequence[Attempt], expected: Expected | None) -> None:
+        self._loop = loop
+        self._attempts = attempts
+        self._expected = expected
+        self._waiting: dict[int, deque[Attempt]] = {}
+        self._chains: dict[Hashable, deque[Attempt]] = {}
+        self._deadlines: list[tuple[float, int, int, Attempt]] = []
+        self._begun = 0
+        self._active = 0
+        self._ended: list[Attempt] = []
+        self._given_up: set[Flow] = set()
+        self._slowest = 0.0
+        self._at_once = _affordable()
 
-    def run(self, attempts: Sequence[Attempt], *, expected: Expected | None, until: float) -> None:
-        """Make connections, those of one key one after the other; `until` is when to give up altogether."""
-        self._drain()
-        waiting: dict[int, deque[Attempt]] = {}
-        chains: dict[Hashable, deque[Attempt]] = {}
-        for attempt in attempts:
+    def run(self) -> None:
+        """Make them all.  Raises NetworkError if that takes too long."""
+        while self._loop.serve(0.0):
+            pass  # what came since the last batch is nobody's
+        for attempt in self._attempts:
             if attempt.key is not None:
-                chain = chains.setdefault(attempt.key, deque())
+                chain = self._chains.setdefault(attempt.key, deque())
                 chain.append(attempt)
                 if len(chain) > 1:
                     continue
-            _enqueue(waiting, attempt)
-        given_up: set[Flow] = set()
-        deadlines: list[tuple[float, int, int, Attempt]] = []
-        left = len(attempts)
+            self._enqueue(attempt)
+        left = len(self._attempts)
+        until = time.monotonic() + TOO_LONG
         try:
             while left:
-                now = time.monotonic()
-                if now > until:
+                left -= self._step()
+                if left and time.monotonic() > until:
                     raise NetworkError(
-                        f"{left} of {len(attempts)} connections were not done in time",
+                        f"{left} of {len(self._attempts)} connections were not done in {TOO_LONG:.0f} s",
                         where="network",
                         hint="is the machine overloaded, or does the proxy answer late?",
                     )
-                ended = self._start(waiting, deadlines)
-                more = bool(waiting) and len(self._attempts) < _AT_ONCE
-                wait = 0.0 if more or ended else max(0.0, deadlines[0][0] - now) if deadlines else 0.0
-                quiet = self._serve(ended, wait)
-                if quiet:
-                    self._expire(deadlines, ended, given_up, expected, waiting)
-                for attempt in ended:
-                    left -= 1
-                    attempt.close()
-                    if attempt.key is None:
-                        continue
-                    chain = chains[attempt.key]
-                    chain.popleft()
-                    if chain:
-                        _enqueue(waiting, chain[0])
         finally:
-            for attempt in attempts:
-                attempt.close()
-            self._attempts.clear()
-            self._by_token.clear()
+            for attempt in self._attempts:
+                attempt.close(self._loop)
 
-    def _drain(self) -> None:
-        """Take what came between the batches; it is nobody's."""
-        while self._events(0.0, []):
-            pass
+    def _step(self) -> int:
+        """Begin some, serve what is ready, give up what is silent; gives how many have ended."""
+        self._start()
+        idle = not self._ended and not (self._waiting and self._active < self._at_once)
+        wait = max(0.0, self._deadlines[0][0] - time.monotonic()) if idle and self._deadlines else 0.0
+        busy = self._loop.serve(wait)
+        if not busy or (self._deadlines and time.monotonic() - self._deadlines[0][0] > _FLOODED):
+            self._expire()
+        ended = self._ended.copy()
+        self._ended.clear()  # the attempts have this very list
+        now = time.monotonic()
+        for attempt in ended:
+            self._active -= 1
+            if attempt.answered:
+                self._slowest = max(self._slowest, now - attempt.begun)
+            attempt.close(self._loop)
+            if attempt.key is not None:
+                chain = self._chains[attempt.key]
+                chain.popleft()
+                if chain:
+                    self._enqueue(chain[0])
+        return len(ended)
 
-    def _start(
-        self, waiting: dict[int, deque[Attempt]], deadlines: list[tuple[float, int, int, Attempt]]
-    ) -> list[Attempt]:
-        """Begin some of those that wait; gives those that have ended at once."""
-        room = min(_CHUNK, _AT_ONCE - len(self._attempts))
-        ended: list[Attempt] = []
-        while room > 0 and waiting:
-            place, queue = next(iter(waiting.items()))
-            namespace = queue[0].namespace
-            with ExitStack() as stack:
-                if namespace is not None:
-                    stack.enter_context(namespace.inside())
+    def _enqueue(self, attempt: Attempt) -> None:
+        self._waiting.setdefault(attempt.namespace.descriptor, deque()).append(attempt)
+
+    def _start(self) -> None:
+        """Begin some of those that wait, entering each namespace once."""
+        room = min(_CHUNK, self._at_once - self._active)
+        while room > 0 and self._waiting:
+            place, queue = next(iter(self._waiting.items()))
+            with queue[0].namespace.inside():
                 while queue and room > 0:
-                    attempt = queue.popleft()
                     room -= 1
-                    self._begin(attempt, deadlines, ended)
+                    self._begin(queue.popleft())
             if not queue:
-                del waiting[place]
-        return ended
+                del self._waiting[place]
 
-    def _begin(
-        self,
-        attempt: Attempt,
-        deadlines: list[tuple[float, int, int, Attempt]],
-        ended: list[Attempt],
-    ) -> None:
-        self._count += 1
-        token = self._prefix + struct.pack("=Q", self._count)
-        self._by_token[token] = attempt
-        descriptor = attempt.start(token, self.ports)
-        if descriptor < 0:
-            if attempt.failure is not Failure.SILENT:
-                self._forget(attempt, -1)
-                ended.append(attempt)
-                return
-            attempt.failure = None
-        else:
-            self._attempts[descriptor] = attempt
-            self.poller.register(
-                descriptor, select.EPOLLIN if attempt.sent else select.EPOLLIN | select.EPOLLOUT
-            )
-        patience = PATIENCE[attempt.tries - 1]
-        heapq.heappush(deadlines, (time.monotonic() + patience, self._count, attempt.tries, attempt))
-
-    def _forget(self, attempt: Attempt, descriptor: int) -> None:
-        self._by_token.pop(attempt.token, None)
-        if descriptor >= 0:
-            self._attempts.pop(descriptor, None)
-
-    def _serve(self, ended: list[Attempt], wait: float) -> bool:
-        """Serve what is ready; True if nothing was, though it was waited for."""
-        return not self._events(wait, ended)
-
-    def _events(self, wait: float, ended: list[Attempt]) -> bool:
-        events = self.poller.poll(wait)
-        for descriptor, event in events:
-            attempt = self._attempts.get(descriptor)
-            if attempt is None:
-                listener = self.listeners.get(descriptor)
-                if listener is not None:
-                    listener.answer(self._arrived)
-                continue
-            if event & select.EPOLLIN and attempt.sent:
-                attempt.receive()
-            if event & (select.EPOLLERR | select.EPOLLHUP) and not attempt.decided:
-                attempt.fail()
-            elif event & select.EPOLLOUT and not attempt.sent and not attempt.decided:
-                attempt.send()
-                if attempt.sent:
-                    self.poller.modify(descriptor, select.EPOLLIN)
-            if attempt.failure is Failure.SILENT:
-                # The kernel says that it was silent for long; that is waited for here.
-                attempt.failure = None
-                self.poller.unregister(descriptor)
-            elif attempt.decided:
-                self._forget(attempt, descriptor)
-                ended.append(attempt)
-        return bool(events)
-
-    def _arrived(self, arrival: Arrival, connection: object) -> None:
-        attempt = self._by_token.get(arrival.token)
-        if attempt is None:
-            if connection is not None:
-                connection.close()  # type: ignore[attr-defined]
+    def _begin(self, attempt: Attempt) -> None:
+        self._active += 1
+        self._begun += 1
+        attempt.begin(self._loop, self._ended)
+        if attempt.decided:
             return
-        attempt.arrival = arrival
-        if connection is not None:
-            connection.send(arrival.token)  # type: ignore[attr-defined]
-            attempt.server = connection  # type: ignore[assignment]
+        patience = PATIENCE[attempt.tries - 1]
+        if attempt.tries == 1:
+            patience = max(patience, min(_SLOWER * self._slowest, PATIENCE[1]))
+        heapq.heappush(self._deadlines, (attempt.begun + patience, self._begun, attempt.tries, attempt))
 
-    def _expire(
-        self,
-        deadlines: list[tuple[float, int, int, Attempt]],
-        ended: list[Attempt],
-        given_up: set[Flow],
-        expected: Expected | None,
-        waiting: dict[int, deque[Attempt]],
-    ) -> None:
+    def _expire(self) -> None:
         """Give up those that were silent for too long, or try them again."""
         now = time.monotonic()
-        while deadlines and deadlines[0][0] <= now:
-            _, _, tries, attempt = heapq.heappop(deadlines)
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, _, tries, attempt = heapq.heappop(self._deadlines)
             if attempt.decided or attempt.tries != tries:
                 continue
-            flow = attempt.connection.flow
-            again = (
-                tries < len(PATIENCE)
-                and flow not in given_up
-                and (expected is None or expected(attempt.connection))
-            )
-            self._forget(attempt, attempt.socket.fileno() if attempt.socket is not None else -1)
-            attempt.close()
-            if again:
-                _enqueue(waiting, attempt)
+            if self._try_again(attempt):
+                self._active -= 1
+                attempt.close(self._loop)
+                self._enqueue(attempt)
                 continue
             if tries == len(PATIENCE):
-                # Known to be silent now: the others of this flow need not be waited for as long.
-                given_up.add(flow)
-            attempt.failure = Failure.SILENT
-            ended.append(attempt)
+                # Known to be silent now: the others of its flow need not be waited for as long.
+                self._given_up.add(attempt.connection.flow)
+            attempt.failure = Failure.REFUSED if attempt.aborted else Failure.SILENT
+            self._ended.append(attempt)
 
-
-def _enqueue(waiting: dict[int, deque[Attempt]], attempt: Attempt) -> None:
-    namespace: Namespace | None = attempt.namespace
-    waiting.setdefault(0 if namespace is None else namespace.descriptor, deque()).append(attempt)
+    def _try_again(self, attempt: Attempt) -> bool:
+        return (
+            attempt.tries < len(PATIENCE)
+            and not attempt.aborted
+            and attempt.connection.flow not in self._given_up
+            and (self._expected is None or self._expected(attempt.connection))
+        )

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection: its socket, what it was told, and who was seen to get it."""
+"""One connection: its socket, what it was told, and who was seen to get it.
+
+It was forwarded if what it sent arrived at a listener, and what that sent back arrived
+from the address and port that was dialled.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
+import time
 from collections.abc import Hashable
 
-from conformance.data_plane.addresses import SOCKET_FAMILIES, canonical, family_of
-from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
-from conformance.data_plane.icmp import RECEIVE_ERRORS, Failure, failure_of, read_failure
+from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
+from conformance.data_plane.errors import NetworkError
+from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, Failure, failure_of, read_error
+from conformance.data_plane.listeners import CLOSE_AT_ONCE, Arrival
+from conformance.data_plane.loop import Loop
 from conformance.data_plane.namespaces import Namespace
-from conformance.data_plane.servers import CLOSE_AT_ONCE, Arrival
+from conformance.data_plane.nowhere import Nowhere
 from conformance.data_plane.source_ports import SourcePorts
 from reference.questions import Connection
 
@@ -22,159 +30,214 @@ _KINDS = {
 }
 _PORTS_TRIED = 200
 _PENDING = frozenset({0, errno.EINPROGRESS, errno.EAGAIN})
+_FAILED = select.EPOLLERR | select.EPOLLHUP
 
 
 class Attempt:
-    """A connection that is being made; made anew when silence is not believed.
+    """A connection that is being made, and made anew where silence is not believed.
 
-    `failure` and `answered` are how it ended; with neither it is silent.
+    `failure` or `answered` says how it ended; with neither it is silent so far.
     """
 
-    __slots__ = (
-        "answered",
-        "arrival",
-        "connection",
-        "failure",
-        "family",
-        "index",
-        "ip",
-        "key",
-        "mark",
-        "namespace",
-        "sent",
-        "server",
-        "socket",
-        "source_ip",
-        "token",
-        "tries",
-    )
+    aborted = False
+    """Refused by one, while another may still answer."""
 
-    def __init__(self, index: int, connection: Connection, key: Hashable | None) -> None:
-        flow = connection.flow
-        ip, source_ip = canonical(flow.ip), canonical(flow.client.ip)
-        if ip is None or source_ip is None:
-            raise NetworkError(
-                f"cannot connect from {flow.client.ip} to {flow.ip}",
-                where="connection",
-                hint="both have to be addresses that packets can be sent to over a network",
-            )
-        if flow.protocol not in _KINDS:
-            raise UnsupportedProtocolError(
-                f"cannot make connections over {flow.protocol}", where="connection"
-            )
-        self.index = index
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        source_ip: str,
+        ip: str,
+        namespace: Namespace,
+        mark: int,
+        key: Hashable | None,
+        ports: SourcePorts,
+        nowhere: Nowhere,
+    ) -> None:
         self.connection = connection
-        self.key = key
-        self.ip = ip
         self.source_ip = source_ip
-        self.family = SOCKET_FAMILIES[family_of(ip)]
-        self.namespace: Namespace | None = None
-        self.mark = 0
+        self.ip = ip
+        self.namespace = namespace
+        self.mark = mark
+        self.key = key
+        self.ports = ports
+        self.nowhere = nowhere
         self.tries = 0
-        self.socket: socket.socket | None = None
-        self.server: socket.socket | None = None
+        self.begun = 0.0
         self.token = b""
-        self.sent = False
         self.answered = False
         self.failure: Failure | None = None
         self.arrival: Arrival | None = None
+        self.server: socket.socket | None = None
+        self._ended: list[Attempt] = []
 
     @property
     def decided(self) -> bool:
         """Whether it has ended; what is silent has not."""
         return self.answered or self.failure is not None
 
-    def start(self, token: bytes, ports: SourcePorts) -> int:
-        """Dial; the thread has to be inside of the client's namespace.  Gives its descriptor, or -1."""
-        self.token = token
+    def begin(self, loop: Loop, ended: list[Attempt]) -> None:
+        """Dial; the thread has to be inside of the client's namespace.  It adds itself to `ended` once."""
         self.tries += 1
-        self.sent = False
+        self.begun = time.monotonic()
         self.arrival = None
+        self._ended = ended
+        self.token = self._new_token(loop)
+        loop.clients[self.token] = self
+        self._dial(loop)
+
+    def _new_token(self, loop: Loop) -> bytes:
+        return loop.token()
+
+    def _dial(self, loop: Loop) -> None:
+        raise NotImplementedError
+
+    def take_port(self) -> int:
+        """A source port."""
         flow = self.connection.flow
-        sock = self.socket = socket.socket(self.family, _KINDS[flow.protocol])
-        sock.setsockopt(*RECEIVE_ERRORS[self.family], 1)
+        return self.ports.take(flow.client.node, self.source_ip, flow.protocol)
+
+    def told(self, error: Error) -> None:
+        """It failed; or the kernel says no more than that it was silent."""
+        if error.failure is Failure.SILENT or self.decided:
+            return
+        self.failure = error.failure
+        flow = self.connection.flow
+        mark = self._quoted(error)
+        packet = self.nowhere.seen.get((flow.protocol, mark)) if mark else None
+        if packet is not None and (packet.ip, packet.port) == (self.ip, flow.port):
+            self.failure = Failure.NOWHERE
+        elif packet is not None:
+            self.failure = Failure.LOST
+            self.arrival = Arrival(self.token, packet.ip, packet.port, packet.source_ip)
+        self._ended.append(self)
+
+    def _quoted(self, error: Error) -> bytes | None:
+        raise NotImplementedError
+
+    def done(self) -> None:
+        """The answer has come."""
+        if not self.decided:
+            self.answered = True
+            self._ended.append(self)
+
+    def close(self, loop: Loop) -> None:
+        """End the connection, the client's side first."""
+        loop.clients.pop(self.token, None)
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+
+
+class SocketAttempt(Attempt):
+    """A connection over TCP or UDP; it ends by a reset, so that nothing of it stays."""
+
+    def __init__(self, connection: Connection, **options: object) -> None:
+        super().__init__(connection, **options)  # type: ignore[arg-type]
+        self._socket: socket.socket | None = None
+        self._loop: Loop | None = None
+        self._sent = False
+        self._stream = connection.flow.protocol == "TCP"
+
+    def _dial(self, loop: Loop) -> None:
+        family = SOCKET_FAMILIES[family_of(self.ip)]
+        flow = self.connection.flow
+        self._sent = False
+        self._loop = loop
+        try:
+            sock = self._socket = socket.socket(family, _KINDS[flow.protocol])
+        except OSError as error:
+            raise NetworkError(
+                f"no socket: {error.strerror}",
+                where=f"namespace of {self.namespace.name}",
+                hint="raise the limit of open files (ulimit -n)",
+            ) from None
+        sock.setsockopt(*RECEIVE_ERRORS[family], 1)
         if self.mark:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)
-        if flow.protocol == "TCP":
+        if self._stream:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CLOSE_AT_ONCE)
-        self._bind(sock, ports)
+        self._bind(sock)
         code = sock.connect_ex((self.ip, flow.port))
         if code in _PENDING:
             # Most often the other side has answered by now, within this very call.
-            self.send()
+            self._send(sock)
         else:
-            self._failed(code)
-        return -1 if self.decided else sock.fileno()
+            self._failed(sock, code)
+        if not self.decided:
+            loop.add(sock, self, select.EPOLLIN if self._sent else select.EPOLLIN | select.EPOLLOUT)
 
-    def _bind(self, sock: socket.socket, ports: SourcePorts) -> None:
-        flow = self.connection.flow
+    def _bind(self, sock: socket.socket) -> None:
+        client = self.connection.flow.client
         for _ in range(_PORTS_TRIED):
-            port = ports.take(flow.client.node, self.source_ip, flow.protocol)
             try:
-                sock.bind((self.source_ip, port))
+                sock.bind((self.source_ip, self.take_port()))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     continue
                 raise NetworkError(
-                    f"cannot connect from {flow.client.ip}: {os.strerror(error.errno or 0)}",
-                    where=f"client of kind {flow.client.kind.value} at node {flow.client.node}",
+                    f"cannot connect from {client.ip}: {os.strerror(error.errno or 0)}",
+                    where=f"client of kind {client.kind.value} at node {client.node}",
                     hint="a client on a node has to have an address of that node",
                 ) from None
             return
-        raise NetworkError(
-            f"no free source port at {flow.client.ip}", where=f"node {flow.client.node}"
-        )  # pragma: no cover
+        raise NetworkError(f"{_PORTS_TRIED} source ports of {client.ip} are in use", where=client.node)
 
-    def send(self) -> None:
-        """Send the token, if the connection is there."""
-        assert self.socket is not None
+    def _send(self, sock: socket.socket) -> None:
         try:
-            self.socket.send(self.token)
+            sock.send(self.token)
         except BlockingIOError:
             return
         except OSError as error:
-            self._failed(error.errno or 0)
-            return
-        self.sent = True
+            self._failed(sock, error.errno or 0)
+        self._sent = True
 
-    def receive(self) -> None:
-        """Take what has come back."""
-        assert self.socket is not None
+    def ready(self, event: int) -> None:
+        """Take what has come back, or see why it failed."""
+        sock, loop = self._socket, self._loop
+        if sock is None or loop is None or self.decided:
+            return
+        if event & select.EPOLLIN and self._sent:
+            self._receive(sock)
+        if self.decided:
+            return
+        if event & _FAILED:
+            self._failed(sock, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+            if not self.decided and event & select.EPOLLHUP:
+                loop.remove(sock)  # it would be told again and again
+        elif event & select.EPOLLOUT and not self._sent:
+            self._send(sock)
+            if self._sent:
+                loop.only_read(sock)
+
+    def _receive(self, sock: socket.socket) -> None:
         try:
-            data = self.socket.recv(64)
+            data = sock.recv(64)
         except BlockingIOError:
             return
         except OSError as error:
-            self._failed(error.errno or 0)
+            self._failed(sock, error.errno or 0)
             return
         if data == self.token:
-            self.answered = True
-        elif self.connection.flow.protocol == "TCP":
+            self.done()
+        elif self._stream:
             # Ended without an answer, or answered by somebody else than an endpoint.
-            self.failure = Failure.REFUSED
+            self.told(Error(Failure.REFUSED))
 
-    def fail(self) -> None:
-        """See why the socket reports an error."""
-        assert self.socket is not None
-        failure = read_failure(self.socket, self.ip)
-        if failure is not None:
-            self.failure = failure
-            return
-        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self.failure = failure_of(code)
-        elif self.connection.flow.protocol == "TCP" and self.sent:
-            self.receive()
+    def _failed(self, sock: socket.socket, code: int) -> None:
+        error = read_error(sock)
+        if error is not None:
+            self.told(error)
+        elif code:
+            self.told(Error(failure_of(code)))
 
-    def _failed(self, code: int) -> None:
-        assert self.socket is not None
-        self.failure = read_failure(self.socket, self.ip) or failure_of(code)
+    def _quoted(self, error: Error) -> bytes | None:
+        return error.quoted[4:8] if self._stream else error.quoted
 
-    def close(self) -> None:
-        """End the connection by a reset; the client's side first."""
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
-        if self.server is not None:
-            self.server.close()
-            self.server = None
+    def close(self, loop: Loop) -> None:
+        """End the connection by a reset, the client's side first."""
+        if self._socket is not None:
+            loop.remove(self._socket)
+            self._socket.close()
+            self._socket = None
+        super().close(loop)

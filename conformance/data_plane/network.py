@@ -3,30 +3,41 @@
 
 from __future__ import annotations
 
+import resource
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
 from types import TracebackType
 
 from conformance.data_plane.addresses import IPV4, IPV6, canonical, family_of
-from conformance.data_plane.batch import TOO_LONG, Loop
-from conformance.data_plane.clients import Attempt
+from conformance.data_plane.associations import Association, Associations
+from conformance.data_plane.batch import Batch
+from conformance.data_plane.clients import Attempt, SocketAttempt
 from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
+from conformance.data_plane.health import ask_all
+from conformance.data_plane.hosting import Hosting
 from conformance.data_plane.icmp import Failure
-from conformance.data_plane.links import Outside, Rooms, give_addresses, make_node, make_outside
-from conformance.data_plane.namespaces import Namespace
-from conformance.data_plane.plan import HOST, OUTSIDE, PODS, Frontend, Place, Plan, plan
-from conformance.data_plane.routes import LOOPBACK, Route, Routes
-from conformance.data_plane.servers import LISTENERS, Key, Servers
+from conformance.data_plane.links import make_outside
+from conformance.data_plane.loop import Loop
+from conformance.data_plane.nowhere import Nowhere
+from conformance.data_plane.plan import Frontend
+from conformance.data_plane.source_ports import SourcePorts
 from reference.objects import Cluster
-from reference.questions import Backend, Client, ClientKind, Connection, Observation, Outcome
+from reference.questions import (
+    Backend,
+    ClientKind,
+    Connection,
+    HealthCheck,
+    HealthCheckAnswer,
+    Observation,
+    Outcome,
+)
 
 __all__ = ["Network", "NetworkError", "UnsupportedProtocolError"]
 
-_MOST_LISTENERS = 256
-"""More than so many in one namespace, and those that no endpoint needs any more are closed."""
-
+_MOST_DESCRIPTORS = 16384
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
 _OUTCOMES = {
     Failure.REFUSED: Outcome.REJECT,
     Failure.NOWHERE: Outcome.NOT_A_SERVICE,
@@ -47,19 +58,21 @@ class Network:
         if not families or not set(families) <= {IPV4, IPV6}:
             raise NetworkError(f"no families of addresses: {families}", hint=f"{IPV4}, {IPV6}, or both")
         self._families = families
-        self._nodes: dict[str, Rooms] = {}
-        self._servers: dict[Place, Servers] = {}
-        self._places: dict[str, Place] = {}
-        self._guests: dict[str, Place] = {}
-        self._used: set[str] = set()
-        self._plan = Plan()
-        self._loop = Loop()
-        try:
-            self._outside: Outside = make_outside(families)
-        except BaseException:
-            self._loop.close()
-            raise
-        self._serve(OUTSIDE, self._outside.namespace)
+        self._ports = SourcePorts()
+        _allow_descriptors()
+        with ExitStack() as stack:
+            self._loop = Loop()
+            stack.callback(self._loop.close)
+            outside = self._outside = make_outside(families)
+            stack.callback(outside.close)
+            self._nowhere = Nowhere(outside, families)
+            stack.callback(self._nowhere.close)
+            self._loop.add(self._nowhere.socket, self._nowhere)
+            self._associations = Associations(self._loop)
+            stack.callback(self._associations.close)
+            self._hosting = Hosting(outside, self._loop, families)
+            stack.callback(self._hosting.close)
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Network:
         return self
@@ -71,35 +84,7 @@ class Network:
 
     def close(self) -> None:
         """Take everything away."""
-        for servers in self._servers.values():
-            servers.close()
-        self._servers.clear()
-        for node in self._nodes.values():
-            for routes in (node.host_routes, node.pods_routes):
-                routes.close()
-            for namespace in (node.pods, node.host):
-                namespace.close()
-        self._nodes.clear()
-        self._outside.routes.close()
-        self._outside.namespace.close()
-        self._loop.close()
-
-    def inside(self, node: str) -> AbstractContextManager[None]:
-        """The thread is in the node's namespace, to start a program or make a socket there."""
-        return self._node(node).host.inside()
-
-    def _node(self, name: str) -> Rooms:
-        node = self._nodes.get(name)
-        if node is None:
-            raise NetworkError(
-                f"there is no node {name!r}", where="network", hint="prepare the cluster first"
-            )
-        return node
-
-    def _serve(self, place: Place, namespace: Namespace) -> None:
-        self._servers[place] = Servers(namespace, self._loop.poller, self._loop.listeners)
-
-    # -- a cluster -----------------------------------------------------------------
+        self._stack.close()
 
     def prepare(self, cluster: Cluster) -> None:
         """Make what the cluster needs: nodes, addresses, routes and listeners.
@@ -107,99 +92,19 @@ class Network:
         A node that the cluster does not have stays, as the programs in it do, and keeps
         its addresses unless the cluster has them elsewhere.
         """
-        new = plan(cluster, self._families)
-        for name in new.hosts:
-            if name not in self._nodes:
-                node = make_node(name, len(self._nodes) + 1, self._outside, self._families)
-                self._nodes[name] = node
-                self._serve(Place(HOST, name), node.host)
-                self._serve(Place(PODS, name), node.pods)
-        self._shut_host_listeners(new)
-        self._give_addresses(new)
-        self._guests = {
-            ip: place for ip, place in self._guests.items() if ip in self._used and ip not in new.places
-        }
-        self._used.clear()
-        self._plan = new
-        absent = {
-            ip: Place(HOST, name)
-            for name, node in self._nodes.items()
-            if name not in new.hosts
-            for ip in node.addresses
-        }
-        self._route({**self._guests, **absent, **new.places})
-        self._listen()
+        self._hosting.prepare(cluster)
 
-    def _give_addresses(self, new: Plan) -> None:
-        wanted = {
-            name: new.hosts[name]
-            if name in new.hosts
-            else tuple(ip for ip in node.addresses if ip not in new.places)
-            for name, node in self._nodes.items()
-        }
-        changed = [name for name, ips in wanted.items() if ips != self._nodes[name].addresses]
-        for name in changed:
-            # First away everywhere: two nodes may have changed places.
-            give_addresses(self._nodes[name], ())
-        for name in changed:
-            give_addresses(self._nodes[name], wanted[name])
+    def inside(self, node: str) -> AbstractContextManager[None]:
+        """The thread is in the node's namespace, to start a program or make a socket there."""
+        return self._hosting.node(node).host.inside()
 
-    def _route(self, places: dict[str, Place]) -> None:
-        """Make these the places of addresses."""
-        removed: dict[int, tuple[Routes, list[Route]]] = {}
-        added: dict[int, tuple[Routes, list[Route]]] = {}
-        for ip, place in self._places.items():
-            if places.get(ip) != place:
-                self._ways(ip, place, removed)
-        for ip, place in places.items():
-            if self._places.get(ip) != place:
-                self._ways(ip, place, added)
-        for routes, gone in removed.values():
-            routes.change(removed=gone, added=())
-        for routes, new in added.values():
-            routes.change(removed=(), added=new)
-        self._places = places
+    def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
+        """What each health check node port answers.
 
-    def _ways(self, ip: str, place: Place, found: dict[int, tuple[Routes, list[Route]]]) -> None:
-        """The routes that an address needs."""
-
-        def need(routes: Routes, link: int) -> None:
-            found.setdefault(id(routes), (routes, []))[1].append(Route(ip, link))
-
-        if place == OUTSIDE:
-            need(self._outside.routes, LOOPBACK)
-            return
-        node = self._nodes[place.node]
-        need(self._outside.routes, node.from_outside)
-        if place.kind == PODS:
-            need(node.host_routes, node.to_pods)
-            need(node.pods_routes, LOOPBACK)
-
-    def _listen(self) -> None:
-        everywhere = {
-            Key(family, port.protocol, port.number) for family in self._families for port in self._plan.ports
-        }
-        for place, servers in self._servers.items():
-            if place.kind == HOST:
-                servers.open(self._host_keys(self._plan, place.node))
-                continue
-            servers.open(everywhere)
-            if len(servers.keys()) > _MOST_LISTENERS:
-                servers.shut(servers.keys() - everywhere)
-
-    def _host_keys(self, wanted: Plan, node: str) -> set[Key]:
-        return {
-            Key(family_of(entry.ip), entry.protocol, entry.port, entry.ip)
-            for entry in wanted.host_endpoints
-            if wanted.places[entry.ip].node == node
-        }
-
-    def _shut_host_listeners(self, new: Plan) -> None:
-        for place, servers in self._servers.items():
-            if place.kind == HOST:
-                servers.shut(servers.keys() - self._host_keys(new, place.node))
-
-    # -- connections -----------------------------------------------------------------
+        Asked on the node itself, at its first address, of IPv4 if it has one: what is asked
+        about is the node's own server, and a load balancer's way to it is no part of it.
+        """
+        return ask_all(checks, self._hosting)
 
     def connect(
         self,
@@ -219,21 +124,20 @@ class Network:
         without that, always.
         """
         key = in_order or self._client_and_service
-        attempts = [
-            Attempt(index, connection, key(connection)) for index, connection in enumerate(connections)
-        ]
-        self._welcome({attempt.source_ip: attempt.connection.flow.client for attempt in attempts})
-        for attempt in attempts:
-            self._place(attempt)
-        lent = self._listen_at_dialled(attempts)
-        started = time.monotonic()
+        clients = {
+            canonical(connection.flow.client.ip) or "": connection.flow.client for connection in connections
+        }
+        attempts = [self._attempt(connection, key(connection)) for connection in connections]
+        self._hosting.welcome(clients)
+        lent = self._hosting.lend({Frontend(attempt.ip, *_port(attempt.connection)) for attempt in attempts})
         by_time = sorted(attempts, key=lambda attempt: attempt.connection.at)
+        started = time.monotonic()
         try:
-            first = by_time[0].connection.at if by_time else 0
             for at, group in groupby(by_time, key=lambda attempt: attempt.connection.at):
-                time.sleep(max(0.0, started + at - first - time.monotonic()))
-                self._loop.run(list(group), expected=expected_to_answer, until=time.monotonic() + TOO_LONG)
+                time.sleep(max(0.0, started + at - by_time[0].connection.at - time.monotonic()))
+                Batch(self._loop, list(group), expected_to_answer).run()
         finally:
+            self._nowhere.seen.clear()
             for servers, keys in lent:
                 servers.shut(keys)
         return [self._observed(attempt) for attempt in attempts]
@@ -241,73 +145,79 @@ class Network:
     def _client_and_service(self, connection: Connection) -> Hashable:
         flow = connection.flow
         frontend = Frontend(canonical(flow.ip) or flow.ip, flow.port, flow.protocol)
-        return flow.client, self._plan.frontends.get(frontend, frontend)
+        return flow.client, self._hosting.plan.frontends.get(frontend, frontend)
 
-    def _welcome(self, clients: dict[str, Client]) -> None:
-        """Clients that the cluster does not know have their addresses too, for as long as they are asked."""
-        news: dict[str, Place] = {}
-        for ip, client in clients.items():
-            if ip in self._plan.places:
-                continue
-            self._used.add(ip)
-            if ip not in self._places:
-                place = OUTSIDE
-                if client.kind is not ClientKind.EXTERNAL:
-                    self._node(client.node)
-                    place = Place(PODS if client.kind is ClientKind.POD else HOST, client.node)
-                news[ip] = place
-        if news:
-            self._guests |= news
-            self._route(self._places | news)
-
-    def _place(self, attempt: Attempt) -> None:
-        """Where a connection is made."""
-        client = attempt.connection.flow.client
-        node = self._node(client.node)
-        if client.kind is ClientKind.EXTERNAL:
-            attempt.namespace, attempt.mark = self._outside.namespace, node.mark
-        else:
-            attempt.namespace = node.pods if client.kind is ClientKind.POD else node.host
-
-    def _listen_at_dialled(self, attempts: Iterable[Attempt]) -> list[tuple[Servers, list[Key]]]:
-        """Listen at what is dialled, if it is an address of the network's own, and nobody else does.
-
-        What no proxy translated is seen to arrive then; else the kernel of the node
-        would refuse it, as a proxy does.  On a node only for as long as it takes: the
-        port may be a proxy's soon.
-        """
-        wanted: dict[Place, set[Key]] = {}
-        for ip, port, protocol in {
-            (attempt.ip, attempt.connection.flow.port, attempt.connection.flow.protocol)
-            for attempt in attempts
-        }:
-            place = self._places.get(ip)
-            if place is not None and protocol in LISTENERS:
-                own = ip if place.kind == HOST else ""
-                wanted.setdefault(place, set()).add(Key(family_of(ip), protocol, port, own))
-        lent = []
-        for place, keys in wanted.items():
-            servers = self._servers[place]
-            opened = servers.open(keys, must=False)
-            if place.kind == HOST:
-                lent.append((servers, opened))
-        return lent
+    def _attempt(self, connection: Connection, key: Hashable | None) -> Attempt:
+        flow = connection.flow
+        ip, source_ip = canonical(flow.ip), canonical(flow.client.ip)
+        if ip is None or source_ip is None or family_of(ip) != family_of(source_ip):
+            raise NetworkError(
+                f"no connection from {flow.client.ip!r} to {flow.ip!r}",
+                where="connection",
+                hint="both have to be addresses of one family that packets can be routed to",
+            )
+        if family_of(ip) not in self._families:
+            raise NetworkError(f"the network was made without {family_of(ip)}", where="connection")
+        if flow.protocol not in _PROTOCOLS:
+            raise UnsupportedProtocolError(f"no connections over {flow.protocol!r}", where="connection")
+        node = self._hosting.node(flow.client.node)
+        mark = 0
+        namespace = node.host
+        if flow.client.kind is ClientKind.EXTERNAL:
+            namespace, mark = self._outside.namespace, node.mark
+        elif flow.client.kind is ClientKind.POD:
+            namespace = node.pods
+        if flow.protocol != "SCTP":
+            return SocketAttempt(
+                connection,
+                source_ip=source_ip,
+                ip=ip,
+                namespace=namespace,
+                mark=mark,
+                key=key,
+                ports=self._ports,
+                nowhere=self._nowhere,
+            )
+        for every in self._hosting.namespaces:
+            self._associations.open(every, family_of(ip))
+        return Association(
+            connection,
+            associations=self._associations,
+            source_ip=source_ip,
+            ip=ip,
+            namespace=namespace,
+            mark=mark,
+            key=key,
+            ports=self._ports,
+            nowhere=self._nowhere,
+        )
 
     def _observed(self, attempt: Attempt) -> Observation:
-        if not attempt.answered:
-            return Observation(_OUTCOMES[attempt.failure or Failure.SILENT])
+        outcome = _OUTCOMES[attempt.failure] if attempt.failure else Outcome.FORWARD
         arrival = attempt.arrival
-        if arrival is None:
-            # The token came back, and no listener had it.
-            return Observation(Outcome.FORWARD)
+        if outcome is not Outcome.FORWARD or arrival is None:
+            return Observation(outcome)
         flow = attempt.connection.flow
+        plan = self._hosting.plan
         reached = Frontend(arrival.ip, arrival.port, flow.protocol)
         untouched = arrival.ip == attempt.ip and arrival.port == flow.port
-        if untouched and not (reached in self._plan.endpoints and reached in self._plan.frontends):
+        if untouched and not (reached in plan.endpoints and reached in plan.frontends):
             return Observation(Outcome.NOT_A_SERVICE)
         source = flow.client.ip if arrival.source_ip == attempt.source_ip else arrival.source_ip
         return Observation(
             Outcome.FORWARD,
-            Backend(self._plan.written.get(arrival.ip, arrival.ip), arrival.port),
-            self._plan.written.get(source, source),
+            Backend(plan.written.get(arrival.ip, arrival.ip), arrival.port),
+            plan.written.get(source, source),
         )
+
+
+def _allow_descriptors() -> None:
+    """As many descriptors as the hard limit allows: each listener and connection takes one or two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _port(connection: Connection) -> tuple[int, str]:
+    return connection.flow.port, connection.flow.protocol
