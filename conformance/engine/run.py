@@ -13,10 +13,10 @@ from attrs import evolve, field, frozen
 from conformance import reproducer
 from conformance.adapters.session import Session
 from conformance.engine.quota import most_examples
-from conformance.engine.records import Record
+from conformance.engine.records import AN_ANSWER, Failure, Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
-from conformance.engine.survey import FALSE_ALARM, Survey
+from conformance.engine.survey import FALSE_ALARM, MOST_HANGS, Survey
 from conformance.engine.verdicts import Verdict, of_record, unsupported
 from conformance.example import Example
 from conformance.invariants.base import Case
@@ -173,6 +173,14 @@ class _Run:
             except AdapterFailure as error:
                 self.survey.stopped = f"the adapter did not start again: {error.message}"
                 break
+            if failure is not None and not _is_known(failure, stored):
+                record.failure, record.source = failure, f"known deviation at {entry.where}"
+                self._found(record)
+                self.survey.hangs += failure.outcome is Outcome.HANG
+                if self.survey.hangs >= MOST_HANGS:
+                    self.survey.stopped = f"the adapter hung {MOST_HANGS} times"
+                    break
+                continue
             asked = self.session.questions - asked
             if failure is None and not case.tally.comparisons and not asked:
                 # Neither known nor fixed: the entry proves nothing.
@@ -272,6 +280,13 @@ Verdicts = dict[str, Verdict]
 
 def _taken_from(before: Verdict) -> dict[str, Any]:
     return {"outcome": before.outcome, "detail": before.detail, "known": before.known}
+
+
+def _is_known(failure: Failure, stored: reproducer.Reproducer) -> bool:
+    """Whether the input that is listed fails as it did: no time-out is known, a crash only as a crash."""
+    if failure.outcome in (Outcome.HANG, Outcome.SUITE_ERROR):
+        return False
+    return failure.outcome is Outcome.DEVIATION or stored.expected == AN_ANSWER
 
 
 def _same_input(record: Record, entry: KnownDeviation) -> bool:
