@@ -57,10 +57,12 @@ class AdapterFailure(Exception):
 
     `operation` is what it was asked to do, `message` says in one line what it did
     instead, `stderr` is the end of what it wrote on standard error (in process:
-    the end of the traceback).
+    the end of the traceback).  `after` is the failure after which it did not start
+    again, where that is what it was asked to do.
     """
 
     outcome: ClassVar[Outcome]
+    after: AdapterFailure | None = None
 
     def __init__(self, operation: str, message: str, *, stderr: str = "") -> None:
         super().__init__(f"{self.outcome.value} in {operation}: {message}")

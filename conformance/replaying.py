@@ -48,9 +48,8 @@ def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -
     try:
         failure = judge_case(session, invariant, case)
     except AdapterFailure as error:
-        first = error.__context__
-        said = f"{first}; " if isinstance(first, AdapterFailure) else ""
-        raise UsageError(f"{said}the adapter did not start again: {error.message}", where=path) from error
+        said = f"{error.after}; the adapter did not start again: {error.message}"
+        raise UsageError(said, where=path) from error
     if failure is None:
         # Where an implementation does right there may be nothing left to compare, but it was asked.
         if case.tally.comparisons or session.questions > before:

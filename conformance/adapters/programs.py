@@ -8,12 +8,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import frozen
 
+import conformance
 from conformance.adapters.options import AdapterOption
 from conformance.errors import UsageError, closest
 
@@ -71,23 +71,15 @@ def _built_in(name: str) -> list[str]:
             where=name,
             hint=f"not installed: {', '.join(missing)}",
         )
-    _refuse_shadows(name)
-    return [sys.executable, "-m", found.module, *found.arguments]
+    root = str(Path(conformance.__file__).parents[1])
+    return [sys.executable, "-c", _RUN.format(root=root, module=found.module), *found.arguments]
 
 
-def _refuse_shadows(where: str) -> None:
-    """A program that is run as a module looks for our packages in the current directory first."""
-    for package in ("conformance", "reference"):
-        here = PathFinder.find_spec(package, [os.getcwd()])
-        ours = find_spec(package)
-        if here is None or here.origin is None or ours is None or ours.origin is None:
-            continue
-        if Path(here.origin).resolve() != Path(ours.origin).resolve():
-            raise UsageError(
-                f"{here.origin} would stand in for the suite's own package {package!r}",
-                where=where,
-                hint="start from another folder, or rename yours",
-            )
+# As `python -m MODULE`, but nothing in the current directory can stand in for a module of ours.
+_RUN = (
+    "import runpy, sys; sys.path[:] = [*filter(None, sys.path), {root!r}]; "
+    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+)
 
 
 # -- the user's own -----------------------------------------------------------------

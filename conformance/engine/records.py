@@ -12,6 +12,9 @@ from conformance.example import Example
 from conformance.invariants.base import Deviation, Invariant, Tally
 from conformance.outcomes import AdapterFailure, Outcome
 
+AN_ANSWER = "an answer"
+"""What was expected of an adapter that gave none."""
+
 
 @frozen
 class Failure:
@@ -48,7 +51,7 @@ class Failure:
             example=example,
             requirement=invariant.requirements[0],
             question=error.operation,
-            expected="an answer",
+            expected=AN_ANSWER,
             got=error.message,
             stderr=error.stderr,
         )

@@ -12,16 +12,17 @@ from attrs import evolve, field, frozen
 
 from conformance import reproducer
 from conformance.adapters.session import Session
+from conformance.engine.known import is_known, is_same_input
 from conformance.engine.quota import most_examples
 from conformance.engine.records import Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
-from conformance.engine.survey import FALSE_ALARM, Survey
+from conformance.engine.survey import FALSE_ALARM, MOST_HANGS, Survey
 from conformance.engine.verdicts import Verdict, of_record, unsupported
 from conformance.example import Example
 from conformance.invariants.base import Case
 from conformance.outcomes import AdapterFailure, Outcome
-from conformance.profiles import KnownDeviation, Profile
+from conformance.profiles import Profile
 from conformance.selection import Selected, select
 from conformance.strategies.clusters import Limits
 from conformance.strategies.examples import examples
@@ -173,6 +174,14 @@ class _Run:
             except AdapterFailure as error:
                 self.survey.stopped = f"the adapter did not start again: {error.message}"
                 break
+            if failure is not None and not is_known(failure, stored):
+                record.failure, record.source = failure, f"known deviation at {entry.where}"
+                self._found(record)
+                self.survey.hangs += failure.outcome is Outcome.HANG
+                if self.survey.hangs >= MOST_HANGS:
+                    self.survey.stopped = f"the adapter hung {MOST_HANGS} times"
+                    break
+                continue
             asked = self.session.questions - asked
             if failure is None and not case.tally.comparisons and not asked:
                 # Neither known nor fixed: the entry proves nothing.
@@ -262,7 +271,7 @@ class _Run:
             return verdict if record.failure is not None else evolve(verdict, **_taken_from(before))
         if before.outcome is Outcome.NOT_EXERCISED:
             return verdict if record.failure is not None else evolve(verdict, **_taken_from(before))
-        if record.failure is None or _same_input(record, before.known):
+        if record.failure is None or is_same_input(record, before.known):
             return evolve(verdict, **_taken_from(before), failure=before.failure)
         return verdict
 
@@ -272,23 +281,3 @@ Verdicts = dict[str, Verdict]
 
 def _taken_from(before: Verdict) -> dict[str, Any]:
     return {"outcome": before.outcome, "detail": before.detail, "known": before.known}
-
-
-def _same_input(record: Record, entry: KnownDeviation) -> bool:
-    """Whether the smallest failing input is the listed one.
-
-    Of the invariant's own sessions, which are hand-made variations of a few themes,
-    another one counts as the same where the answer is as wrong in the same way.
-    """
-    failure = record.failure
-    assert failure is not None
-    stored = reproducer.load(entry.input)
-    found = reproducer.relevant(failure.example, record.invariant.area)
-    if not found.list:
-        return found == stored.example
-    return (found.list, failure.requirement, failure.expected, failure.got) == (
-        stored.example.list,
-        stored.requirement,
-        stored.expected,
-        stored.got,
-    )

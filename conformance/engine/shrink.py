@@ -152,9 +152,12 @@ def judge_case(session: Session, invariant: Invariant, case: Case) -> Failure | 
     except Deviation as error:
         return Failure.of(error, example, invariant)
     except AdapterFailure as error:
-        failure = Failure.of(error, example, invariant)
-        session.recover()
-        return failure
+        try:
+            session.recover()
+        except AdapterFailure as again:
+            again.after = error
+            raise
+        return Failure.of(error, example, invariant)
     except Exception as error:
         return Failure.of(blamed(error, example, invariant), example, invariant)
     return None

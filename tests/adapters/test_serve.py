@@ -32,6 +32,14 @@ class Chatty(Toy):
         os.write(1, b"applied indeed\n")
 
 
+class Named(Toy):
+    """Is called what it is told to be called."""
+
+    def __init__(self, name: str, *, port: int) -> None:
+        super().__init__()
+        self.name = f"{name}:{port + 1}"
+
+
 class Broken(Toy):
     """Raises."""
 
@@ -99,7 +107,14 @@ def test_an_exception_travels_as_an_error() -> None:
     [
         ([], "usage: "),
         (["tests.adapters.toy:Tory"], "unknown object 'Tory' (did you mean 'Toy'?)"),
-        (["tests.adapters.toy:NamespacedName"], "needs arguments: namespace, name"),
+        (["tests.adapters.toy:NamespacedName"], "needs arguments: namespace, name (--namespace=VALUE)"),
+        (
+            ["tests.adapters.toy:Toy", "--port=4"],
+            "unknown option 'port' of tests.adapters.toy:Toy (",
+        ),
+        (["tests.adapters.toy:Toy", "--port"], "'port' is no option of an adapter (written NAME=VALUE"),
+        (["tests.adapters.toy:Toy", "port=4"], "usage: "),
+        (["exec:env"], "exec:env: is a program already"),
     ],
 )
 def test_a_bad_argument_is_refused(arguments: list[str], message: str) -> None:
@@ -119,3 +134,12 @@ def test_the_reference_over_the_wire() -> None:
         assert set(OPERATIONS) <= wire.operations == direct.operations
         for name, questions in QUESTIONS.items():
             assert wire.ask(SMALL, name, questions) == direct.ask(SMALL, name, questions)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="programs as adapters need POSIX")
+def test_what_is_served_has_options() -> None:
+    """Options follow the adapter's name, and are converted as in process."""
+    served = [*SERVE, "tests.adapters.test_serve:Named", "--port=80", "--name=a b"]
+    with Session(JsonLines(served)) as session:
+        assert session.name == "a b:81"
+    assert session.closing_problem == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 NAIVE = f"exec:{sys.executable} {ROOT / 'tests' / 'naive' / 'program.py'}"
+OPTIONED = "tests.command.optioned:Optioned"
 FOUND = sorted((ROOT / "tests" / "naive" / "found").glob("*.yaml"))
 SHORT = ("--profile", "quick", "--clusters", "20")
 
@@ -94,6 +96,47 @@ def test_the_header_tells_where_each_value_comes_from(tmp_path: Path) -> None:
     assert "adapter: reference (default)" in done.stderr
 
 
+def test_options_of_the_adapter_come_from_everywhere(tmp_path: Path) -> None:
+    """They are in the header and the report with their origins, and in the line that replays a deviation."""
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nextends: quick\nadapter_options:\n"
+        f"  {OPTIONED}:\n    word: of the profile\n    times: 1\n"
+    )
+    common = ("--adapter", OPTIONED, "--profile", "mine.yaml")
+    line = ("--adapter-option", "times=2")
+    judged = ("--clusters", "20", "--invariant", "dns.cluster-ip-names")
+    done = command(tmp_path, "run", *common, *line, *judged)
+    assert done.returncode == 1, done.stderr
+    assert "adapter-option: word=of the profile (profile mine.yaml:5)\n" in done.stderr
+    assert "adapter-option: times=2 (command line)\n" in done.stderr
+    report = yaml.safe_load((tmp_path / "conformance-report.yaml").read_text())
+    assert report["adapter"]["name"] == "of the profile" * 2
+    assert report["adapter"]["options"] == [
+        {"name": "word", "value": "of the profile", "from": "profile mine.yaml:5"},
+        {"name": "times", "value": "2", "from": "command line"},
+    ]
+    replay = re.search(r"^replay: kube-service-conformance (.*)$", done.stdout, re.MULTILINE)
+    assert replay is not None
+    words = shlex.split(replay[1])
+    assert words[-4:] == ["--adapter-option", "word=of the profile", "--adapter-option", "times=2"]
+    again = command(tmp_path, *words)
+    assert again.returncode == 1, again.stderr
+    assert "deviation       dns.cluster-ip-names" in again.stdout
+    smoked = command(tmp_path, "smoke", *common, KUBE_SERVICE_CONFORMANCE_ADAPTER_OPTION="word=env")
+    assert "ok      start: env 1 started" in smoked.stdout
+
+
+def test_an_adapter_that_does_not_start_again_ends_a_replay(tmp_path: Path) -> None:
+    """What happened first is told, and why nothing follows; exit code 2."""
+    found = str(next(path for path in FOUND if path.name == "dns.cluster-ip-names.yaml"))
+    words = ("--adapter", OPTIONED, "--adapter-option", "word=x", "--adapter-option", "once=yes")
+    done = command(tmp_path, "replay", found, *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    (error,) = done.stderr.splitlines()
+    assert error.startswith(f"error: {found}: crash in resolve: raised OSError: no zone")
+    assert "; the adapter did not start again: raised OSError: only once" in error
+
+
 def test_manifests_are_judged_beside_generated_clusters(tmp_path: Path) -> None:
     """The user's own objects are named in the report; `--manifests` takes several files."""
     from conformance.manifests import shapes
@@ -114,6 +157,14 @@ def test_manifests_are_judged_beside_generated_clusters(tmp_path: Path) -> None:
         (("run", "--adapter", "no_such_module:thing"), "no_such_module"),
         (("run", "--adapter", "exec:./no-such-program"), "no-such-program"),
         (("run", "--adapter", "exec:false"), "did not start"),
+        (("run", "--adapter", "kube-prox"), "did you mean 'kube-proxy'"),
+        (("run", "--adapter-option", "mode"), "option adapter-option: 'mode' is no option of an adapter"),
+        (("smoke", "--adapter-option", "mode=a"), "unknown option 'mode' of reference (it has none)"),
+        (
+            ("run", "--adapter", OPTIONED, "--adapter-option", "wrod=a"),
+            f"unknown option 'wrod' of {OPTIONED} (did you mean 'word'?)",
+        ),
+        (("smoke", "--adapter", OPTIONED), "needs arguments: word (--adapter-option word=VALUE)"),
         (("run", "--profile", "standrad"), "did you mean 'standard'"),
         (("run", "--profile", "none.yaml"), "none.yaml"),
         (("run", "--profile", "bad.yaml"), "bad.yaml"),

@@ -78,6 +78,24 @@ def test_options_come_from_the_ini_file_too(tmp_path: Path) -> None:
     assert "seed: 7 (command line)" in done.stdout
 
 
+def test_the_adapter_has_options(tmp_path: Path) -> None:
+    """From the ini file or several on the command line, they reach the adapter and the header."""
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nconformance_adapter = tests.command.optioned:Optioned\n"
+        "conformance_adapter_option = word=ini times=2\n"
+    )
+    judged = (*SHORT, "--conformance-invariant=dns.cluster-ip-addresses")
+    done = pytest_run(tmp_path, *judged)
+    assert "adapter-option: word=ini (ini conformance_adapter_option)" in done.stdout
+    assert "iniini: conformant with profile quick" in done.stdout
+    line = ("--conformance-adapter-option=word=line", "--conformance-adapter-option=times=3")
+    done = pytest_run(tmp_path, *judged, *line)
+    assert "adapter-option: times=3 (command line)" in done.stdout
+    assert "linelineline: conformant with profile quick" in done.stdout
+    done = pytest_run(tmp_path, *judged, "--conformance-adapter-option=times=3")
+    assert "error: tests.command.optioned:Optioned: needs arguments: word" in done.stdout + done.stderr
+
+
 def test_a_bad_option_is_one_error(tmp_path: Path) -> None:
     """A bad value ends pytest at collection with the closest name."""
     done = pytest_run(tmp_path, "--conformance-profile=standrad")

@@ -78,6 +78,30 @@ HEAD = "name: mine\nextends: quick\n"
             r"401 is more than budget.clusters, which is 400",
         ),
         ("budget: {minimum_inputs: 6}", 3, r"6 is more than budget.statistical_examples, which is 5"),
+        # options of adapters
+        ("adapter_options: [mode]", 3, r"adapter_options: a mapping is needed, not a list"),
+        (
+            "adapter_options:\n  kube-proxy:",
+            4,
+            r"adapter_options.kube-proxy: a mapping is needed, not n",
+        ),
+        (
+            "adapter_options: {kube-poxy: {}}",
+            3,
+            r"unknown adapter 'kube-poxy' \(did you mean 'kube-proxy'",
+        ),
+        (
+            "adapter_options: {kube-proxy: {mode: [a]}}",
+            3,
+            r"kube-proxy.mode: a text, a number, or true or f",
+        ),
+        ("adapter_options: {kube-proxy: {mode: }}", 3, r"true or false is needed, not nothing"),
+        ("adapter_options: {kube-proxy: {--mode: a}}", 3, r"'--mode' is no name of an option"),
+        (
+            "adapter_options:\n  kube-proxy:\n    a-b: 1\n    a_b: 2",
+            6,
+            r"adapter_options.kube-proxy.a_b: 'a_b' is given twice, first as 'a-b'",
+        ),
         # missing and repeated
         ("invariants: {exclude: [{id: dns.b}]}", 3, r"exclude\[0\].reason: is missing"),
         ("invariants: {exclude: [{id: dns.b, reason: ' '}]}", 3, r"exclude\[0\].reason: is empty"),

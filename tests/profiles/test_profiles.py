@@ -135,6 +135,31 @@ def test_exclusion(tmp_path: Path) -> None:
     assert entry.where.endswith("mine.yaml:5")
 
 
+def test_adapter_options(tmp_path: Path) -> None:
+    """Options are merged adapter by adapter and key by key; each knows the file that says it."""
+    _write(
+        tmp_path / "base.yaml",
+        "name: base\nextends: quick\nadapter_options:\n"
+        "  kube-proxy: {mode: iptables, sync-period: 1.50}\n  my.module:Proxy: {debug: yes}\n",
+    )
+    path = _write(
+        tmp_path / "mine.yaml",
+        "name: mine\nextends: base.yaml\nadapter_options:\n"
+        "  kube-proxy:\n    mode: nftables\n    workers: 2\n",
+    )
+    found = load_profile(path).adapter_options
+    assert list(found) == ["kube-proxy", "my.module:Proxy"]
+    assert [(option.name, option.value, option.text, option.origin) for option in found["kube-proxy"]] == [
+        ("mode", "nftables", "nftables", "profile mine.yaml:5"),
+        ("sync-period", 1.5, "1.50", "profile base.yaml:4"),
+        ("workers", 2, "2", "profile mine.yaml:6"),
+    ]
+    (debug,) = found["my.module:Proxy"]
+    assert (debug.value, debug.text) == (True, "yes")
+    assert debug.where == f"{tmp_path / 'base.yaml'}:5: adapter_options.my.module:Proxy.debug"
+    assert load_profile("quick").adapter_options == {}
+
+
 def test_known_features() -> None:
     """A feature is known with the invariants that need it."""
     assert profiles.known_features() == {"zonal-names": ("dns.b",)}
@@ -149,6 +174,11 @@ def _with_known(folder: Path, *, reason: str = "a reason", content: str = "input
     return load_profile(_write(folder / "p.yaml", f"name: p\nextends: quick\n{text}"), today=TODAY)
 
 
+def _with_options(folder: Path, text: str) -> Profile:
+    path = _write(folder / "o.yaml", f"name: p\nextends: quick\nadapter_options:\n  {text}\n")
+    return load_profile(path)
+
+
 def test_digest_is_of_the_content(tmp_path: Path) -> None:
     """Order of keys, description, comments, inheritance and places of files do not change the digest."""
     first = _write(tmp_path / "a.yaml", "name: p\nextends: quick\nclaims: {areas: [dns, ports]}\n")
@@ -158,6 +188,8 @@ def test_digest_is_of_the_content(tmp_path: Path) -> None:
         "budget: {clusters: 400}\nname: p\n",
     )
     assert load_profile(first).digest() == load_profile(second).digest()
+    options = ("kube-proxy: {a-b: 1, c: x}", "# moved\n  kube-proxy:\n    c: x\n    a_b: 1")
+    assert len({_with_options(tmp_path, each).digest() for each in options}) == 1
     assert _with_known(tmp_path / "x").digest() == _with_known(tmp_path / "y").digest()
 
 
@@ -172,11 +204,14 @@ def test_digest_changes_with_what_decides(tmp_path: Path) -> None:
         evolve(quick, budget=evolve(quick.budget, clusters=41)).digest(),
         evolve(quick, limits=evolve(quick.limits, pods=1)).digest(),
         evolve(quick, timeouts=evolve(quick.timeouts, stop=1.0)).digest(),
+        _with_options(tmp_path, "kube-proxy: {a: 1}").digest(),
+        _with_options(tmp_path, "kube-proxy: {a: '1'}").digest(),
+        _with_options(tmp_path, "reference: {a: 1}").digest(),
         _with_known(tmp_path).digest(),
         _with_known(tmp_path, reason="another").digest(),
         _with_known(tmp_path, content="another").digest(),
     }
-    assert len(digests) == 10
+    assert len(digests) == 13
 
 
 def test_digest_is_the_same_in_every_process() -> None:
