@@ -23,7 +23,16 @@ from conformance.data_plane.program import DataPlaneError, Fetch, Place, Program
 from conformance.model import model_of
 from conformance.watch_api import WatchApi, kubeconfig
 from reference.objects import ZONE_LABEL, Cluster, Node, NodeAddress, NodeStatus, ObjectMeta
-from reference.questions import Connection, HealthCheck, HealthCheckAnswer, Observation, Outcome
+from reference.questions import (
+    ClientKind,
+    Connection,
+    Flow,
+    HealthCheck,
+    HealthCheckAnswer,
+    Observation,
+    Outcome,
+)
+from reference.routing import RoutingTable
 from reference.routing.affinity import timeout
 
 _API_PORT = 16443
@@ -110,7 +119,7 @@ class DataPlane:
 
         def answers(connection: Connection) -> bool:
             # Only how long is waited for an answer depends on what is expected.
-            return table.decide(connection.flow).outcome is not Outcome.DROP
+            return _is_answered(table, connection.flow)
 
         def order(connection: Connection) -> Hashable | None:
             # Affinity is between one connection and the next.
@@ -233,6 +242,18 @@ class DataPlane:
     def _check(self) -> None:
         for site in self._sites.values():
             site.running.check()
+
+
+def _is_answered(table: RoutingTable, flow: Flow) -> bool:
+    """Whether something comes back to the client, as far as the model knows."""
+    decision = table.decide(flow)
+    if decision.outcome is not Outcome.FORWARD:
+        return decision.outcome is Outcome.REJECT
+    node = table.processing_node(flow)
+    if node is None or node.name == flow.client.node or flow.client.kind is ClientKind.EXTERNAL:
+        return True
+    # What is forwarded at another node under the client's own address is answered past that node (ETP-014).
+    return decision.masqueraded == decision.backends
 
 
 def _zone(node: Node) -> str | None:
