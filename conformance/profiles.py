@@ -25,7 +25,7 @@ from conformance import fields as read_as
 from conformance.adapters.timeouts import Timeouts
 from conformance.areas import Area, Level
 from conformance.errors import unknown
-from conformance.features import OLDEST, Release, of_release
+from conformance.features import DUAL_STACK, OLDEST, Release, of_release
 from conformance.fields import Section
 from conformance.located import Located
 from conformance.profile_files import bundled, find, merged
@@ -268,7 +268,8 @@ def known_features() -> Mapping[str, tuple[str, ...]]:
     """The features that a profile can claim, each with the invariants that need it."""
     from conformance.invariants import all_invariants
 
-    needing: dict[str, tuple[str, ...]] = {}
+    # What is generated depends on it, whether or not an invariant needs it.
+    needing: dict[str, tuple[str, ...]] = {DUAL_STACK: ()}
     for invariant in all_invariants().values():
         for feature in invariant.features:
             needing[feature] = (*needing.get(feature, ()), invariant.id)

@@ -200,10 +200,11 @@ class Observation:
 
 @frozen
 class HealthCheck:
-    """An HTTP request to the health check node port of a node, IPv4."""
+    """An HTTP request to the health check node port of a node, at its address of `family`, IPv4 or IPv6."""
 
     node: str
     port: int
+    family: str = "IPv4"
 
 
 @frozen

@@ -19,6 +19,7 @@ from conformance.engine.shrink import Shrinker, judge_case
 from conformance.engine.survey import FALSE_ALARM, Survey
 from conformance.engine.verdicts import Verdict, of_record, unsupported
 from conformance.example import Example
+from conformance.features import DUAL_STACK
 from conformance.invariants.base import Case
 from conformance.outcomes import AdapterFailure, Outcome
 from conformance.profiles import KnownDeviation, Profile
@@ -102,6 +103,7 @@ class _Run:
             ),
             most_selections=limits.selections,
             most_requests=limits.api_requests,
+            dual_stack=DUAL_STACK in profile.claims.features,
         )
 
     def result(self) -> Result:

@@ -13,6 +13,7 @@ from conformance.model import Model
 from reference.objects import Cluster, Service
 from reference.questions import Backend, ClientKind, Connection, Decision, Observation
 from reference.routing import AffinityState, RoutingTable
+from reference.routing.addresses import family_of
 from reference.routing.affinity import Key, Record, key_of
 
 
@@ -205,7 +206,10 @@ class KeptUntilDeleted(Affinity):
         """What affinity leaves of a decision."""
         match = table.match(connection.flow)
         assert match is not None
-        listed = {each.backend for each in table.candidates(match.service, match.port)}
+        listed = {
+            each.backend
+            for each in table.candidates(match.service, match.port, family_of(connection.flow.ip))
+        }
         found = key_of(table, connection)
         record = self.records.get(found[0]) if found else None
         if record is not None and record.backend in listed - decision.backends:

@@ -15,6 +15,7 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import Served, ask, served, texts
 from conformance.invariants.routing.choice import CONNECT, MOST_FLOWS, choosable, is_choice, picked
+from conformance.invariants.routing.fresh import sibling
 from conformance.invariants.routing.related import change_endpoints, change_specs
 from conformance.observe import probes_needed
 from conformance.questions.routing import burst, direct_frontends, internal_ip
@@ -143,18 +144,19 @@ def spreads(case: Case) -> None:
 
 def _is_multipliable(item: Served) -> bool:
     """Whether other pods of the same node would be treated alike."""
-    client = item.flow.client
-    return (
-        item.destination is Destination.CLUSTER_IP and client.kind is ClientKind.POD and ":" not in client.ip
-    )
+    return item.destination is Destination.CLUSTER_IP and item.flow.client.kind is ClientKind.POD
 
 
 def _clients(item: Served, count: int) -> list[Flow]:
     """The same flow from so many pods of the same node."""
     flow, client = item.flow, item.flow.client
-    base = client.ip.rpartition(".")[0]
     return [
-        Flow(Client(client.kind, client.node, f"{base}.{index + 20}"), flow.ip, flow.port, flow.protocol)
+        Flow(
+            Client(client.kind, client.node, sibling(client.ip, index + 20)),
+            flow.ip,
+            flow.port,
+            flow.protocol,
+        )
         for index in range(count)
     ]
 
@@ -277,10 +279,14 @@ def shared(case: Case) -> None:
 def _same_record(case: Case, item: Served) -> list[Served]:
     """Flows of the same client for the same service port at the same node, to any of its addresses."""
     port, client = item.match.port, item.flow.client
+    family = family_of(item.flow.ip)
     addresses = [(ip, port.port) for ip, own in direct_frontends(item.match.service) if own is port]
     if port.node_port:
-        addresses += [(ip, port.node_port) for ip in map(internal_ip, case.cluster.nodes) if ip is not None]
-    family = family_of(item.flow.ip)
+        addresses += [
+            (ip, port.node_port)
+            for node in case.cluster.nodes
+            if (ip := internal_ip(node, family)) is not None
+        ]
     flows = [Flow(client, ip, number, port.protocol) for ip, number in addresses if family_of(ip) == family]
     return [
         other
@@ -413,8 +419,7 @@ def _at_other_nodes(case: Case, item: Served) -> list[Served]:
         evolve(flow, client=evolve(flow.client, node=node.metadata.name), ip=ip)
         for node in case.cluster.nodes
         if node.metadata.name != flow.client.node
-        and (ip := internal_ip(node)) is not None
-        and family_of(ip) == family_of(flow.ip)
+        and (ip := internal_ip(node, family_of(flow.ip))) is not None
     ]
     return [
         other
@@ -428,7 +433,7 @@ def _at_other_nodes(case: Case, item: Served) -> list[Served]:
 def _from_outside(flow: Flow, count: int) -> list[Flow]:
     client = flow.client
     return [
-        evolve(flow, client=Client(client.kind, client.node, f"203.0.113.{index + 20}"))
+        evolve(flow, client=Client(client.kind, client.node, sibling(client.ip, index + 20)))
         for index in range(count)
     ]
 

@@ -19,6 +19,8 @@ from reference.objects import (
     Service,
 )
 from reference.questions import Client, ClientKind, Flow, HealthCheck, HealthCheckAnswer, Outcome
+from reference.routing.addresses import IPV4, IPV6, family_of
+from reference.routing.frontends import families
 
 _CHECKS = ("health_checks",)
 
@@ -32,7 +34,11 @@ def health_checks(case: Case) -> tuple[HealthCheck, ...]:
             service.spec.health_check_node_port
             for service in case.cluster.services
             if service.spec.health_check_node_port
-            and any(compiled.is_ambiguous(service, port) for port in service.spec.ports)
+            and any(
+                compiled.is_ambiguous(service, port, family)
+                for port in service.spec.ports
+                for family in (IPV4, IPV6)
+            )
         }
         return tuple(check for check in every_check(case.cluster) if check.port not in unclear)
 
@@ -60,7 +66,21 @@ def answered(case: Case) -> list[tuple[HealthCheck, Service | None, HealthCheckA
 def text(check: HealthCheck, service: Service | None) -> str:
     """The check in words."""
     whose = f" of {service.metadata.namespace}/{service.metadata.name}" if service else ""
-    return f"health check of {check.node}:{check.port}{whose}"
+    how = "" if check.family == IPV4 else f" over {check.family}"
+    return f"health check of {check.node}:{check.port}{whose}{how}"
+
+
+def is_answered_alike(case: Case, check: HealthCheck, service: Service) -> bool:
+    """Whether every implementation answers as kube-proxy does, which counts each family for itself (HC-011).
+
+    Others may count the endpoints of all families together, and listen in all of them.
+    """
+    known = families(service.spec)
+    if check.family not in known:
+        return False
+    own = table(case)
+    answers = {own.health_check(evolve(check, family=family)).status for family in known}
+    return len(answers) == 1
 
 
 @invariant(
@@ -77,7 +97,7 @@ def status(case: Case) -> None:
     """
     for check, service, got in answered(case):
         expected = table(case).health_check(check)
-        if not expected.status:
+        if not expected.status or service is None or not is_answered_alike(case, check, service):
             continue
         case.judged(str(expected.status))
         if got.status != expected.status:
@@ -128,6 +148,7 @@ def _count_row(
     # Published although its pod is on its way out.
     published = service is not None and any(
         endpoint.node_name == check.node
+        and family_of(endpoint.addresses[0]) == check.family
         and endpoint.conditions.ready is not False
         and endpoint.conditions.terminating
         for endpoint in _listed(case, service)
@@ -149,6 +170,8 @@ def draining(case: Case) -> None:
     """A node with no ready endpoint of the Service never answers 200, whatever else is on it."""
     for check, service, got in answered(case):
         if service is None:
+            continue
+        if check.family not in families(service.spec):
             continue
         here = [endpoint for endpoint in _listed(case, service) if endpoint.node_name == check.node]
         if any(endpoint.conditions.ready is not False for endpoint in here):
@@ -207,16 +230,22 @@ def healthy(case: Case) -> None:
     """A node whose health check answers 200 forwards what arrives from outside at the node port of
     that Service.
     """
-    addresses = {node.metadata.name: internal_ip(node) for node in case.cluster.nodes}
+    addresses = {
+        (node.metadata.name, family): internal_ip(node, family)
+        for node in case.cluster.nodes
+        for family in (IPV4, IPV6)
+    }
     asked: list[tuple[HealthCheck, Service, Flow]] = []
     for check, service, got in answered(case):
-        ip = addresses.get(check.node)
+        ip = addresses.get((check.node, check.family))
         # With several ports the endpoint that was counted may be another port's.
         if service is None or got.status != 200 or ip is None or len(service.spec.ports) != 1:
             continue
+        if not is_answered_alike(case, check, service):
+            continue
         port = service.spec.ports[0]
         if port.node_port:
-            client = Client(ClientKind.EXTERNAL, check.node, OUTSIDE[0])
+            client = Client(ClientKind.EXTERNAL, check.node, OUTSIDE[check.family][0])
             asked.append((check, service, Flow(client, ip, port.node_port, port.protocol)))
     answers = {item.flow: item for item in ask(case, [flow for _, _, flow in asked])}
     for check, service, flow in asked:

@@ -10,6 +10,8 @@ from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, shown, table, unserved
 from reference.objects import SERVICE_PROXY_NAME_LABEL, Service
 from reference.questions import Backend, Flow, Outcome
+from reference.routing.addresses import family_of
+from reference.routing.frontends import families
 
 
 class Why(Enum):
@@ -18,6 +20,8 @@ class Why(Enum):
     NO_SERVICE = "no Service's address"
     OTHER_PORT = "another port"
     OTHER_PROTOCOL = "another protocol"
+    OTHER_FAMILY = "another family's address"
+    """An address of a family that the Service lacks (DUAL-005)."""
     OTHER_PROXY = "another proxy's"
     MODE_PROXY = "mode Proxy"
     """An address that the load balancer itself serves (LB-002)."""
@@ -61,6 +65,8 @@ def _why(flow: Flow, owners: list[Service], given_away: list[Service], balanced:
         return Why.MODE_PROXY
     if not owners:
         return Why.NO_SERVICE
+    if not any(family_of(flow.ip) in families(service.spec) for service in owners):
+        return Why.OTHER_FAMILY
     if any(port.port == flow.port for service in owners for port in service.spec.ports):
         return Why.OTHER_PROTOCOL
     return Why.OTHER_PORT

@@ -101,7 +101,11 @@ def _refusal(case: Case, item: Served) -> str:
         for piece in case.cluster.endpoint_slices
     ):
         return "NOEP-008"
-    others = (table(case).sets(service, port) for port in service.spec.ports if port is not item.match.port)
+    others = (
+        table(case).sets(service, port, family_of(item.flow.ip))
+        for port in service.spec.ports
+        if port is not item.match.port
+    )
     if item.got.outcome is Outcome.DROP and any(sets.has_any for sets in others):
         return "NOEP-006"
     return _decider(item, _REFUSALS)
@@ -244,7 +248,8 @@ def _range_row(item: Served) -> str:
     by_node = primary is not None and any(inside(primary, cidr) for cidr in ranges)
     if ranges and by_node is denied and primary != ip:
         return "LB-014"
-    first = item.match.service.status.load_balancer.ingress[0].ip
+    every = (entry.ip for entry in item.match.service.status.load_balancer.ingress)
+    first = next(each for each in every if family_of(each) == family_of(item.flow.ip))
     return "LB-015" if item.flow.ip != first else "LB-006" if denied else "LB-007"
 
 
