@@ -23,9 +23,9 @@ from tests.profiles.samples import KNOWN, TODAY
 BUNDLED = (
     "coredns",
     "deep",
-    "kube-proxy",
     "kube-proxy-iptables",
     "kube-proxy-nftables",
+    "kube-proxy",
     "kubernetes",
     "quick",
     "standard",

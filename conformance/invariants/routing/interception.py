@@ -11,7 +11,7 @@ from conformance.invariants.routing.asked import ROUTE, Asked, shown, table, uns
 from reference.objects import SERVICE_PROXY_NAME_LABEL, Service
 from reference.questions import Backend, Flow, Outcome
 from reference.routing.addresses import family_of
-from reference.routing.frontends import families
+from reference.routing.frontends import families, is_proxied
 
 
 class Why(Enum):
@@ -53,20 +53,34 @@ def _missed(case: Case) -> list[tuple[Asked, Why]]:
         if SERVICE_PROXY_NAME_LABEL in service.metadata.labels:
             given_away.append(service)
         balanced |= {entry.ip for entry in service.status.load_balancer.ingress if entry.ip_mode == "Proxy"}
+    opened = {
+        (port.node_port, port.protocol)
+        for service in case.cluster.services
+        for port in service.spec.ports
+        if port.node_port and is_proxied(service)
+    }
+    nodes = table(case).node_by_address
     return [
-        (item, _why(item.flow, owners.get(item.flow.ip, []), given_away, balanced)) for item in unserved(case)
+        (
+            item,
+            # Its own families' addresses are served.
+            Why.OTHER_FAMILY
+            if (item.flow.port, item.flow.protocol) in opened and item.flow.ip in nodes
+            else _why(item.flow, owners.get(item.flow.ip, []), given_away, balanced),
+        )
+        for item in unserved(case)
     ]
 
 
 def _why(flow: Flow, owners: list[Service], given_away: list[Service], balanced: set[str]) -> Why:
     if any(_is_for(flow, service) for service in given_away):
         return Why.OTHER_PROXY
+    if owners and not any(family_of(flow.ip) in families(service.spec) for service in owners):
+        return Why.OTHER_FAMILY
     if flow.ip in balanced:
         return Why.MODE_PROXY
     if not owners:
         return Why.NO_SERVICE
-    if not any(family_of(flow.ip) in families(service.spec) for service in owners):
-        return Why.OTHER_FAMILY
     if any(port.port == flow.port for service in owners for port in service.spec.ports):
         return Why.OTHER_PROTOCOL
     return Why.OTHER_PORT
@@ -84,7 +98,7 @@ def _is_for(flow: Flow, service: Service) -> bool:
 _ROWS = {Why.NO_SERVICE: "RT-028", Why.OTHER_PORT: "RT-023", Why.OTHER_PROTOCOL: "RT-004"}
 
 
-def _left_alone(case: Case, item: Asked, why: Why, requirement: str) -> None:
+def left_alone(case: Case, item: Asked, why: Why, requirement: str) -> None:
     """A packet that is not translated may still be answered by whoever has the address itself."""
     case.judged(why.value)
     if item.got.outcome is not Outcome.FORWARD:
@@ -108,7 +122,7 @@ def nothing_else(case: Case) -> None:
     for item, why in missed(case):
         if why in _ROWS:
             own = why is Why.NO_SERVICE and item.flow.ip in table(case).node_by_address
-            _left_alone(case, item, why, "NP-002" if own else _ROWS[why])
+            left_alone(case, item, why, "NP-002" if own else _ROWS[why])
 
 
 @invariant(
@@ -125,7 +139,7 @@ def other_proxies(case: Case) -> None:
     """
     for item, why in missed(case):
         if why is Why.OTHER_PROXY:
-            _left_alone(case, item, why, "HEADLESS-004")
+            left_alone(case, item, why, "HEADLESS-004")
 
 
 @invariant(
@@ -143,4 +157,4 @@ def proxy_mode(case: Case) -> None:
     """
     for item, why in missed(case):
         if why is Why.MODE_PROXY:
-            _left_alone(case, item, why, "LB-002")
+            left_alone(case, item, why, "LB-002")
