@@ -176,9 +176,11 @@ class Decision:
 class Connection:
     """One connection to be made for real: `flow`, at `at` seconds on the cluster's clock.
 
-    Connections are asked in order of time; session affinity is kept between
-    those of one batch.  `source_port` differs between any two connections of a
-    batch that should be picked independently.
+    The clock begins anew with each batch; connections are asked in order of time, and
+    an implementation in real time waits until it is time for the next.  Session
+    affinity is kept between those of one batch, and may be kept for longer.
+    `source_port` differs between any two connections of a batch that should be
+    picked independently.
     """
 
     flow: Flow

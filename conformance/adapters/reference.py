@@ -7,6 +7,8 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 import conformance
 from conformance.model import Model, model_of
 from reference import questions as q
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class ReferenceAdapter:
-    """Answers every operation by the model; `connect` picks by chance, from `seed`, anew for each state.
+    """Answers every operation by the model; `connect` picks by chance, from `seed`, anew with each `apply`.
+
+    As in a kernel, records of affinity outlive batches and updates.
 
     A subclass that changes `answer` or `pick` changes what the implementation does.
     """
@@ -28,7 +32,12 @@ class ReferenceAdapter:
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
         self.model = Model(Cluster())
-        self._random = random.Random(seed)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._random = random.Random(self.seed)
+        self._affinity: AffinityState | None = None
+        self._now = 0
 
     @property
     def cluster(self) -> Cluster:
@@ -40,15 +49,18 @@ class ReferenceAdapter:
     def apply(self, cluster: Cluster) -> None:
         """Forget everything, and take this state."""
         self.model = model_of(cluster)
-        self._random = random.Random(self.seed)
+        self._begin()
 
     def update(self, cluster: Cluster) -> None:
-        """Move to this state: as `apply`, because the model has no memory."""
+        """Move to this state: as `apply`, but records of affinity are kept, and chance goes on."""
+        chance, affinity, now = self._random, self._affinity, self._now
         self.apply(cluster)
+        self._random, self._now = chance, now
+        self._affinity = None if affinity is None else affinity.synced(self.model.routing)
 
     def restart(self) -> None:
         """Restart with the applied state."""
-        self.apply(self.cluster)
+        self.update(self.cluster)
 
     # -- the questions ---------------------------------------------------------
 
@@ -107,15 +119,19 @@ class ReferenceAdapter:
     # -- one connection after the other ----------------------------------------
 
     def connect(self, connections: Sequence[q.Connection]) -> Sequence[q.Observation]:
-        """The service proxy, as it is seen from outside; affinity is kept within one batch."""
+        """The service proxy, as it is seen from outside; the clock goes on from batch to batch."""
         from reference.routing import AffinityState
 
         table = self.model.routing
-        state = AffinityState()
+        state = AffinityState() if self._affinity is None else self._affinity
         observations = []
+        start = self._now
         for connection in connections:
-            observation, state = self._connected(table, state, connection)
+            now = evolve(connection, at=start + connection.at)
+            observation, state = self._connected(table, state, now)
             observations.append(observation)
+            self._now = now.at
+        self._affinity = state
         return observations
 
     def _connected(

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from conformance import reproducer
 from conformance.adapters.session import Session
-from conformance.engine.quota import most_examples
+from conformance.engine.quota import clock_of, most_examples
 from conformance.engine.records import Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
@@ -91,6 +91,7 @@ class _Run:
             session=session,
             invariants=selected.judged,
             most=most_examples(profile.budget),
+            clock=clock_of(profile.budget, selected.judged),
             on_example=listener.step,
             on_failure=self._found,
         )
@@ -168,7 +169,7 @@ class _Run:
             if record is None:
                 continue
             stored = reproducer.load(entry.input)
-            case = Case(stored.example, self.session, self.survey.alpha)
+            case = Case(stored.example, self.session, self.survey.alpha, clock=self.survey.clock.again())
             asked = self.session.questions
             try:
                 failure = judge_case(self.session, record.invariant, case)
@@ -226,7 +227,11 @@ class _Run:
     def _shrink_one(self, record: Record) -> None:
         assert record.failure is not None
         shrinker = Shrinker(
-            self.session, record.invariant, self.survey.alpha, self.profile.budget.shrink_seconds
+            self.session,
+            record.invariant,
+            self.survey.alpha,
+            self.profile.budget.shrink_seconds,
+            self.survey.clock,
         )
         try:
             if self.survey.stopped:

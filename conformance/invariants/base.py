@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from attrs import define, evolve, field, frozen
 
 from conformance.areas import Area, Level
+from conformance.clock import Clock
 from conformance.example import Example
 from reference.objects import Cluster
 
@@ -95,6 +96,7 @@ class Case:
     tally: Tally = field(factory=Tally)
     shows: Example | None = None
     """A small example of what is being judged at the moment, where there is one."""
+    clock: Clock = field(factory=Clock)
     _memo: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -128,7 +130,7 @@ class Case:
 
     def variant(self, example: Example) -> Case:
         """A related example, judged against the same implementation."""
-        return Case(example, self.asker, self.alpha, self.tally)
+        return Case(example, self.asker, self.alpha, self.tally, clock=self.clock)
 
     def moved(self, cluster: Cluster) -> Case:
         """The same implementation after it was told that this case's cluster has become another."""
@@ -168,6 +170,7 @@ class Invariant:
     `asks` are the operations that it needs; `level` says for whom it holds and
     `features` what a profile must claim besides.  `classes` are the classes of
     input that have to be met at least once, or the verdict is "not exercised".
+    One that `waits` lets time pass, and asks the case's clock whether it may.
     """
 
     id: str
@@ -179,6 +182,7 @@ class Invariant:
     level: Level = Level.MUST
     features: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    waits: bool = False
 
     @property
     def sentence(self) -> str:
@@ -199,6 +203,7 @@ def invariant(
     level: Level = Level.MUST,
     features: Sequence[str] = (),
     classes: Sequence[str] = (),
+    waits: bool = False,
 ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
     """Register a function as the invariant `id`, which reads `area.what-must-hold`."""
 
@@ -219,6 +224,7 @@ def invariant(
             level=level,
             features=tuple(features),
             classes=tuple(classes),
+            waits=waits,
         )
         return check
 

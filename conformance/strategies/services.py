@@ -137,7 +137,8 @@ _SHAPES = pools.choices(tuple(Shape) + _USUAL, pools.SELECTORS)
 _POLICIES = pools.choices(
     ("Cluster", "Local"),  # internalTrafficPolicy
     ("Cluster", "Local"),  # externalTrafficPolicy
-    (None, None, None, 10800, 60),  # ClientIP affinity and its time-out
+    # ClientIP affinity and its time-out: a short one can be waited for.
+    (None, None, None, 10800, 60, 2),
     (False, True),  # publishNotReadyAddresses
 )
 _AUTO = "Auto"

@@ -27,14 +27,14 @@ from tests.routing.variants import VARIANTS
 INVARIANTS = {each.id: each for each in registered().values() if each.id.startswith("routing.")}
 GENERAL = [each for each in INVARIANTS.values() if each.level in (Level.MUST, Level.CLASS)]
 FAULTS = {name: each for name, each in all_faults().items() if each.area is Area.ROUTING and each.make}
-OPERATIONS = frozenset({"route", "connect", "health_checks"})
+OPERATIONS = frozenset({"route", "connect", "health_checks", "update"})
 ALPHA = 1e-9
 
 
 @functools.cache
 def generated(count: int) -> tuple[Cluster, ...]:
     """The first generated clusters, always the same ones."""
-    return drawn(clusters(), examples=count)
+    return drawn(clusters(dual_stack=True), examples=count)
 
 
 def deviation(each: Invariant, case: Case) -> Deviation | None:
@@ -97,12 +97,31 @@ def _accused(proxy: Limited, invariants: Iterable[Invariant], count: int) -> dic
 
 @pytest.mark.parametrize(
     "operations",
-    [{"route", "connect", "health_checks"}, {"connect", "health_checks"}, {"route"}, {"connect"}],
+    [OPERATIONS, {"connect", "health_checks", "update"}, {"route"}, {"connect"}],
     ids=["all", "observed", "route", "connect"],
 )
-def test_the_model_is_never_accused(operations: set[str]) -> None:
+def test_the_model_is_never_accused(operations: Collection[str]) -> None:
     """Neither by its decisions nor by what its connections show."""
     assert accused(Proxy, INVARIANTS.values(), 60, operations) == {}
+
+
+class KeepsItsRecords(Proxy):
+    """A proxy that keeps the records of affinity over clusters, too, as a kernel does."""
+
+    def apply(self, cluster: Cluster) -> None:
+        """Take this state, with the records of those endpoints that are still there."""
+        affinity, now = self._affinity, self._now
+        super().apply(cluster)
+        self._now = now
+        self._affinity = None if affinity is None else affinity.synced(self.model.routing)
+
+
+@pytest.mark.parametrize("operations", [OPERATIONS, OPERATIONS - {"route"}], ids=["all", "observed"])
+def test_records_may_outlive_everything(operations: frozenset[str]) -> None:
+    """No invariant expects that a batch, or a cluster, begins without records of affinity."""
+    affinity = [each for each in INVARIANTS.values() if ".affinity-" in each.id]
+    assert accused(KeepsItsRecords, affinity, 250, {*operations, "update"}) == {}
+    assert accused(KeepsItsRecords, INVARIANTS.values(), 40, {*operations, "update"}) == {}
 
 
 @pytest.mark.thorough

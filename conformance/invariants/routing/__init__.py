@@ -3,6 +3,7 @@
 
 from conformance.invariants.routing import (
     affinity,
+    affinity_records,
     agreement,
     availability,
     choice,
@@ -21,6 +22,7 @@ from conformance.invariants.routing import (
 
 __all__ = [
     "affinity",
+    "affinity_records",
     "agreement",
     "availability",
     "choice",
