@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 from conformance import reproducer
 from conformance.adapters.session import Session
 from conformance.engine.quota import clock_of, most_examples
-from conformance.engine.records import Record
+from conformance.engine.records import Failure, Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
 from conformance.engine.survey import FALSE_ALARM, Survey
@@ -236,11 +236,14 @@ class _Run:
         try:
             if self.survey.stopped:
                 self.session.recover()
+            first = record.failure = shrinker.repeated(record.failure)
+            if first.again:
+                return
             if record.first_failing is None:
-                record.failure = shrinker.reduce(record.failure)
+                record.failure = shrinker.reduce(first)
             else:
                 record.failure = shrinker.shrink(
-                    record.failure,
+                    first,
                     strategy=self.strategy,
                     seed_value=self.options.seed,
                     examples=self.clusters,
@@ -248,8 +251,21 @@ class _Run:
                 )
         except AdapterFailure as error:
             self.notes[record.invariant.id] = f"not shrunk: {error.message}"
+        else:
+            # A hang was waited for long enough.
+            if record.failure.example != first.example and first.outcome is not Outcome.HANG:
+                record.failure = self._sure(shrinker, record, first)
         if shrinker.diverged:
             self.notes[record.invariant.id] = "not shrunk: the second generation differed from the first"
+
+    def _sure(self, shrinker: Shrinker, record: Record, first: Failure) -> Failure:
+        """The smallest failure if it fails once more, else the first one, which did."""
+        assert record.failure is not None
+        again = shrinker.repeated(record.failure)
+        if not again.again:
+            return again
+        self.notes[record.invariant.id] = "not shrunk: a smaller input failed once, and not again"
+        return first
 
     def _verdict(self, record: Record, known: dict[str, Verdict]) -> Verdict:
         verdict = of_record(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
@@ -71,6 +71,16 @@ class Shrinker:
             wanted.outcome,
             wanted.requirement,
         )
+
+    def repeated(self, failure: Failure) -> Failure:
+        """The failure after its example was applied and judged anew; `again` says what came of it instead."""
+        self.session.forget()
+        second = judge(self.session, self.invariant, failure.example, alpha=self.alpha, clock=self.clock)
+        if second is None:
+            return evolve(failure, again="the invariant held")
+        if second.outcome is not failure.outcome:
+            return evolve(failure, again=f"{second.outcome.value}: {second.got}")
+        return failure
 
     def shrink(
         self,
