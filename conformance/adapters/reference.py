@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
@@ -15,7 +15,7 @@ from reference import questions as q
 from reference.objects import Cluster, Endpoints, EndpointSlice, NamespacedName
 
 if TYPE_CHECKING:
-    from reference.routing import AffinityState, RoutingTable
+    from reference.routing import AffinityState, Mode, RoutingTable
 
 
 class ReferenceAdapter:
@@ -27,6 +27,8 @@ class ReferenceAdapter:
     """
 
     name = "reference"
+    mode: Mode | None = None
+    """The mode of kube-proxy where modes differ; None for what is common to them."""
     version = conformance.__version__
 
     def __init__(self, *, seed: int = 0) -> None:
@@ -66,6 +68,9 @@ class ReferenceAdapter:
 
     def answer(self, operation: str, questions: Sequence[object]) -> list[object]:
         """The answers to the questions of any operation but `connect`."""
+        if operation == "route" and self.mode is not None:
+            table = self.model.routing
+            return [in_mode(table, flow, self.mode) for flow in cast("Sequence[q.Flow]", questions)]
         return self.model.answer(operation, questions)
 
     def select(self, questions: Sequence[q.Selection]) -> Sequence[q.Matching]:
@@ -152,11 +157,46 @@ class ReferenceAdapter:
 
     def decide(self, table: RoutingTable, state: AffinityState, connection: q.Connection) -> q.Decision:
         """What may happen to one connection."""
-        return state.allowed(table, connection)
+        kept = state.allowed(table, connection)
+        if self.mode is None:
+            return kept
+        decision = in_mode(table, connection.flow, self.mode)
+        return kept if decision == table.decide(connection.flow) else decision
 
     def pick(self, backends: Sequence[q.Backend]) -> q.Backend:
         """One of the eligible backends, each as likely as any other."""
         return self._random.choice(backends)
+
+
+class IptablesAdapter(ReferenceAdapter):
+    """As kube-proxy in mode iptables."""
+
+    name = "reference, mode iptables"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        from reference.routing import Mode
+
+        super().__init__(seed=seed)
+        self.mode = Mode.IPTABLES
+
+
+class NftablesAdapter(ReferenceAdapter):
+    """As kube-proxy in mode nftables."""
+
+    name = "reference, mode nftables"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        from reference.routing import Mode
+
+        super().__init__(seed=seed)
+        self.mode = Mode.NFTABLES
+
+
+def in_mode(table: RoutingTable, flow: q.Flow, mode: Mode) -> q.Decision:
+    """The decision of one mode; imported late, as everything of routing here."""
+    from reference.routing import decide_in_mode
+
+    return decide_in_mode(table, flow, mode)
 
 
 adapter = ReferenceAdapter

@@ -18,6 +18,7 @@ SERVICE_CIDRS = ("10.96.0.0/16", "fd00:10:96::/112")
 POD_CIDRS = ("10.244.0.0/16", "fd00:10:244::/56")
 
 _NODES = {IPV4: "192.168.0.{}", IPV6: "fd00:192:168::{:x}"}
+_NODES_OUTSIDE = {IPV4: "198.51.100.{}", IPV6: "2001:db8:51:100::{:x}"}
 _SERVICES = {IPV4: "10.96.0.{}", IPV6: "fd00:10:96::{:x}"}
 _EXTERNAL = {IPV4: "198.18.{}.{}", IPV6: "2001:db8:18:{:x}::{:x}"}
 _LOAD_BALANCERS = {IPV4: "198.19.{}.{}", IPV6: "2001:db8:19:{:x}::{:x}"}
@@ -28,6 +29,11 @@ _PODS = {IPV4: "10.244.{}.{}", IPV6: "fd00:10:244:{:x}::{:x}"}
 def node_ip(index: int, family: str = IPV4) -> str:
     """An InternalIP of the node at `index`."""
     return _NODES[family].format(11 + index)
+
+
+def node_external_ip(index: int, family: str = IPV4) -> str:
+    """The ExternalIP of the node at `index`."""
+    return _NODES_OUTSIDE[family].format(211 + index)
 
 
 def node_pod_range(index: int, family: str) -> str:

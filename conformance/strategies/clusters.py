@@ -96,7 +96,7 @@ def clusters(limits: Limits | None = None, *, dual_stack: bool = False) -> st.Se
     return st.builds(
         _build,
         st.sampled_from(_SURROUNDINGS_OF_TWO_FAMILIES if dual_stack else _SURROUNDINGS),
-        _sized(st.sampled_from(pools.ZONES), least=1, most=limits.nodes),
+        _sized(st.sampled_from(pools.NODES), least=1, most=limits.nodes),
         _sized(pods.pod_choices(dual_stack=dual_stack), most=limits.pods),
         _sized(services.service_choices(dual_stack=dual_stack), most=limits.services),
         _sized(
@@ -108,7 +108,7 @@ def clusters(limits: Limits | None = None, *, dual_stack: bool = False) -> st.Se
 
 def _build(
     surroundings: tuple[Any, ...],
-    zones: list[str | None],
+    node_choices: list[tuple[str | None, bool]],
     pod_choices: list[pods.Choice],
     service_choices: list[services.Choice],
     slice_choices: list[slices.Choice],
@@ -122,7 +122,7 @@ def _build(
         for index, choice in enumerate(service_choices)
     ]
     made_pods = tuple(
-        pods.build(index, choice, nodes=len(zones), services=made_services, families=families)
+        pods.build(index, choice, nodes=len(node_choices), services=made_services, families=families)
         for index, choice in enumerate(pod_choices)
     )
     # Slices by hand go to Services without a selector, one after the other; where
@@ -137,7 +137,7 @@ def _build(
             index,
             choice,
             service=owners[index // 2 % len(owners)],
-            nodes=len(zones),
+            nodes=len(node_choices),
             families=families,
         )
         for index, choice in enumerate(slice_choices if owners else ())
@@ -157,7 +157,7 @@ def _build(
             ),
             # What nodes can bear counts for proportional hints alone.
             nodes=nodes.build_all(
-                zones,
+                node_choices,
                 with_capacity=any(map(has_topology_mode_auto, made_services)),
                 families=families,
             ),

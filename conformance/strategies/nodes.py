@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from conformance.strategies import pools
-from conformance.strategies.addresses import ONE_STACK, node_ip, node_pod_range
+from conformance.strategies.addresses import ONE_STACK, node_external_ip, node_ip, node_pod_range
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
     ZONE_LABEL,
@@ -26,11 +26,17 @@ def build(
     index: int,
     zone: str | None,
     *,
+    with_external_ip: bool = False,
     with_capacity: bool = False,
     families: tuple[str, ...] = ONE_STACK,
 ) -> Node:
-    """The node at `index` in `zone`; `with_capacity` it is Ready and has CPUs."""
+    """The node at `index` in `zone`; `with_capacity` it is Ready and has CPUs.
+
+    Every address of its status is one that it has, and that traffic may arrive at.
+    """
     addresses = tuple(NodeAddress("InternalIP", node_ip(index, family)) for family in families)
+    if with_external_ip:
+        addresses += tuple(NodeAddress("ExternalIP", node_external_ip(index, family)) for family in families)
     ranges = tuple(node_pod_range(index, family) for family in families)
     status = NodeStatus(addresses=addresses)
     if with_capacity:
@@ -47,9 +53,13 @@ def build(
 
 
 def build_all(
-    zones: Sequence[str | None], *, with_capacity: bool, families: tuple[str, ...] = ONE_STACK
+    choices: Sequence[tuple[str | None, bool]],
+    *,
+    with_capacity: bool,
+    families: tuple[str, ...] = ONE_STACK,
 ) -> tuple[Node, ...]:
-    """One node for each of `zones`."""
+    """One node for each choice of a zone and of whether it has an ExternalIP."""
     return tuple(
-        build(index, zone, with_capacity=with_capacity, families=families) for index, zone in enumerate(zones)
+        build(index, zone, with_external_ip=external, with_capacity=with_capacity, families=families)
+        for index, (zone, external) in enumerate(choices)
     )

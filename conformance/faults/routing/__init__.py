@@ -9,6 +9,7 @@ from conformance.faults.routing import (
     frontends,
     health,
     membership,
+    modes,
     policies,
     updates,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "frontends",
     "health",
     "membership",
+    "modes",
     "policies",
     "updates",
 ]

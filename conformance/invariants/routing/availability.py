@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, shown
-from conformance.invariants.routing.claims import Claim, claimed
+from conformance.invariants.routing.claims import Claim, claimed, claims
 from reference.questions import ClientKind, Outcome
 
 
@@ -31,6 +31,8 @@ def _must_be_forwarded(case: Case) -> Iterator[tuple[Asked, Claim]]:
         if claim.internal and kind is ClientKind.EXTERNAL:
             continue
         if item.flow.ip in claim.service.spec.external_ips and kind is ClientKind.POD:
+            continue
+        if not claims(case).is_primary(item.flow):
             continue
         direct = item.flow.port != claim.port.node_port
         if direct and not claim.internal and claim.service.spec.load_balancer_source_ranges:

@@ -24,7 +24,7 @@ from reference.objects import (
     ServicePort,
 )
 from reference.questions import Backend, ClientKind, Flow, Outcome
-from reference.routing.addresses import family_of
+from reference.routing.addresses import family_of, proxy_node
 
 
 @frozen
@@ -97,6 +97,8 @@ class Claims:
     by_node: dict[tuple[str, int, str], list[Claim]]
     nodes: dict[str, str]
     """The name of the node that has an address."""
+    primary: frozenset[str]
+    """The first InternalIP of each family of each node."""
 
     @classmethod
     def of(cls, cluster: Cluster) -> Claims:
@@ -109,6 +111,7 @@ class Claims:
             {},
             {},
             {entry.address: node.metadata.name for node in cluster.nodes for entry in node.status.addresses},
+            frozenset(ip for node in map(proxy_node, cluster.nodes) for ip in node.internal_of_each_family),
         )
         for service in cluster.services:
             meta = service.metadata
@@ -141,6 +144,10 @@ class Claims:
         if found is None and flow.ip in self.nodes:
             found = self.by_node.get((family_of(flow.ip), flow.port, flow.protocol))
         return found or []
+
+    def is_primary(self, flow: Flow) -> bool:
+        """Whether the flow is not for a node's address, or for its primary one of the family."""
+        return flow.ip not in self.nodes or flow.ip in self.primary
 
     def entered(self, flow: Flow) -> str:
         """The name of the node at which the flow is taken up: the addressed one, else the client's."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.routing.allowed import is_primary
 from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
 from reference.objects import SERVICE_NAME_LABEL
 from reference.questions import ClientKind, Outcome
@@ -15,14 +16,16 @@ from reference.routing.addresses import family_of, inside
 from reference.routing.decision import ranges_for
 
 
-def _differs_by_mode(item: Served) -> bool:
+def differs_by_mode(item: Served) -> bool:
     """Where kube-proxy's modes differ, or what it decides is not what a client meets.
 
-    No endpoints behind source ranges (LB-013), or for a host that uses an address
+    A node port at another address than the primary one (NP-003, NP-004); no endpoints behind source ranges (LB-013), or for a host that uses an address
     which is not its own (NOEP-004); a pod that uses another node's port under
     policy Local (ETP-014).
     """
     client = item.flow.client
+    if not is_primary(item.place):
+        return True
     if item.destination in (Destination.EXTERNAL_IP, Destination.LOAD_BALANCER_IP):
         empty = not item.place.sets.has_any
         ranges = item.destination is Destination.LOAD_BALANCER_IP and bool(
@@ -45,7 +48,7 @@ def judge_parity(
 ) -> None:
     """Each answer is the very one of the model."""
     for item in items:
-        if not wanted(item) or _differs_by_mode(item):
+        if not wanted(item) or differs_by_mode(item):
             continue
         case.judged(item.expected.outcome.value)
         same = item.got.outcome is item.expected.outcome and (
@@ -223,7 +226,7 @@ def source_ranges(case: Case) -> None:
     others, pods and nodes included, are dropped.
     """
     for item in served(case):
-        if item.destination is not Destination.LOAD_BALANCER_IP or _differs_by_mode(item):
+        if item.destination is not Destination.LOAD_BALANCER_IP or differs_by_mode(item):
             continue
         if not item.place.match.service.spec.load_balancer_source_ranges:
             continue
@@ -264,7 +267,7 @@ def _range_row(item: Served) -> str:
 def other_addresses(case: Case) -> None:
     """Source ranges keep nobody from the Service's cluster IP and node ports."""
     for item in served(case):
-        if item.destination is Destination.LOAD_BALANCER_IP or _differs_by_mode(item):
+        if item.destination is Destination.LOAD_BALANCER_IP or differs_by_mode(item):
             continue
         if not item.place.match.service.spec.load_balancer_source_ranges:
             continue
