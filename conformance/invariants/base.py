@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from attrs import define, evolve, field, frozen
 
@@ -73,6 +73,14 @@ class Asker(Protocol):
         """Whether the implementation answers this operation."""
 
 
+@runtime_checkable
+class Restarting(Protocol):
+    """An asker that can have the implementation restart itself."""
+
+    def restart(self) -> bool:
+        """Restart it with its state; False where it cannot."""
+
+
 @define(eq=False)
 class Tally:
     """What one invariant judged: comparisons, and how often each class was met."""
@@ -131,6 +139,16 @@ class Case:
     def variant(self, example: Example) -> Case:
         """A related example, judged against the same implementation."""
         return Case(example, self.asker, self.alpha, self.tally, clock=self.clock)
+
+    def restart(self) -> None:
+        """Have the implementation restart itself in its present state."""
+        if not isinstance(self.asker, Restarting):
+            raise TypeError(f"{type(self.asker).__name__} restarts nothing")
+        self.asker.restart()
+
+    def again(self) -> Case:
+        """The same example in the same state, with nothing remembered of its answers."""
+        return self.variant(self.example)
 
     def moved(self, cluster: Cluster) -> Case:
         """The same implementation after it was told that this case's cluster has become another."""

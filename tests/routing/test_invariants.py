@@ -27,7 +27,7 @@ from tests.routing.variants import VARIANTS
 INVARIANTS = {each.id: each for each in registered().values() if each.id.startswith("routing.")}
 GENERAL = [each for each in INVARIANTS.values() if each.level in (Level.MUST, Level.CLASS)]
 FAULTS = {name: each for name, each in all_faults().items() if each.area is Area.ROUTING and each.make}
-OPERATIONS = frozenset({"route", "connect", "health_checks", "update"})
+OPERATIONS = frozenset({"route", "connect", "health_checks", "update", "restart"})
 ALPHA = 1e-9
 
 
@@ -62,6 +62,10 @@ class Limited:
     def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
         """The answers of the proxy."""
         return self.session.ask(example, operation, questions)
+
+    def restart(self) -> bool:
+        """Restart the proxy."""
+        return self.session.restart()
 
 
 def started(make: Any) -> Session:

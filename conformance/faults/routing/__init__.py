@@ -3,6 +3,7 @@
 
 from conformance.faults.routing import (
     affinity,
+    arrivals,
     conditions,
     endpoint_updates,
     families,
@@ -10,12 +11,14 @@ from conformance.faults.routing import (
     health,
     membership,
     modes,
+    parity,
     policies,
     updates,
 )
 
 __all__ = [
     "affinity",
+    "arrivals",
     "conditions",
     "endpoint_updates",
     "families",
@@ -23,6 +26,7 @@ __all__ = [
     "health",
     "membership",
     "modes",
+    "parity",
     "policies",
     "updates",
 ]

@@ -88,6 +88,17 @@ class Claim:
                 by_backend[entry.backend] = by_backend.get(entry.backend, True) and entry.ready
         return any(by_backend.values())
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether none is ready and one drains without a doubt: all that proxies may heed agree."""
+        if any(entry.ready for entry in self.listed):
+            return False
+        by_backend: dict[Backend, bool] = {}
+        for entry in self.listed:
+            if entry.for_proxies:
+                by_backend[entry.backend] = by_backend.get(entry.backend, True) and entry.draining
+        return any(by_backend.values())
+
 
 @define
 class Claims:

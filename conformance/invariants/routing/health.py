@@ -6,6 +6,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from conformance.areas import Level
+from conformance.features import DUAL_STACK
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, ask, shown, table
 from conformance.questions.routing import OUTSIDE, internal_ip
@@ -21,6 +22,7 @@ from reference.objects import (
 from reference.questions import Client, ClientKind, Flow, HealthCheck, HealthCheckAnswer, Outcome
 from reference.routing.addresses import IPV4, IPV6, family_of
 from reference.routing.frontends import families
+from reference.routing.health import is_checked
 
 _CHECKS = ("health_checks",)
 
@@ -156,6 +158,67 @@ def _count_row(
     return (
         "HC-005" if published and (got.local_endpoints or 0) < (expected.local_endpoints or 0) else "HC-004"
     )
+
+
+@invariant(
+    "routing.each-family-has-its-own-health-check",
+    kind=Kind.AGREEMENT,
+    requirements=("HC-011",),
+    asks=_CHECKS,
+    level=Level.KUBE_PROXY,
+    features=(DUAL_STACK,),
+    classes=("another answer than the other family's", "a family that the Service lacks"),
+)
+def each_family(case: Case) -> None:
+    """Over each family a health check node port answers for the endpoints of that family alone, and
+    nothing listens in a family that the Service lacks.
+    """
+    own = table(case)
+    for check, service, got in answered(case):
+        if service is None or not is_checked(service):
+            continue
+        expected = own.health_check(check)
+        if not expected.status:
+            case.judged("a family that the Service lacks")
+        elif not is_answered_alike(case, check, service):
+            case.judged("another answer than the other family's")
+        else:
+            case.judged("the same in both")
+        if got.status != expected.status:
+            case.fail(
+                "HC-011",
+                question=text(check, service),
+                expected=expected.status or "nothing listens",
+                got=got.status or "nothing listens",
+            )
+
+
+@invariant(
+    "routing.a-node-that-leaves-is-checked-as-before",
+    kind=Kind.METAMORPHIC,
+    requirements=("HC-009",),
+    asks=_CHECKS,
+    level=Level.KUBE_PROXY,
+)
+def leaving(case: Case) -> None:
+    """A node that is being deleted answers on health check node ports as it did before."""
+    nodes = tuple(
+        evolve(node, metadata=evolve(node.metadata, deletion_timestamp=200)) for node in case.cluster.nodes
+    )
+    checks = [check for check, service, got in answered(case) if service and got.status]
+    if not checks:
+        return
+    related = case.moved(evolve(case.cluster, nodes=nodes))
+    before = {check: got for check, _, got in answered(case)}
+    for check, got in zip(checks, related.ask("health_checks", checks), strict=True):
+        case.judged()
+        if got != before[check]:
+            case.fail(
+                "HC-009",
+                question=f"health check of {check.node}:{check.port}, the node being deleted",
+                expected=before[check],
+                got=got,
+            )
 
 
 @invariant(

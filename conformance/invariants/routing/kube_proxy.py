@@ -19,9 +19,9 @@ from reference.routing.decision import ranges_for
 def differs_by_mode(item: Served) -> bool:
     """Where kube-proxy's modes differ, or what it decides is not what a client meets.
 
-    A node port at another address than the primary one (NP-003, NP-004); no endpoints behind source ranges (LB-013), or for a host that uses an address
-    which is not its own (NOEP-004); a pod that uses another node's port under
-    policy Local (ETP-014).
+    A node port at another address than the primary one (NP-003, NP-004); no endpoints
+    behind source ranges (LB-013), or for a host that uses an address which is not its
+    own (NOEP-004); a pod that uses another node's port under policy Local (ETP-014).
     """
     client = item.flow.client
     if not is_primary(item.place):

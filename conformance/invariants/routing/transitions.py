@@ -190,7 +190,7 @@ def retyped(case: Case) -> None:
 @invariant(
     "routing.an-external-name-is-not-intercepted",
     kind=Kind.METAMORPHIC,
-    requirements=("SYNC-11",),
+    requirements=("SYNC-11", "HEADLESS-003"),
     asks=ROUTE,
     classes=("gone",),
 )
@@ -208,7 +208,8 @@ def external_name(case: Case) -> None:
         ip_families=(),
         ip_family_policy=None,
         ports=tuple(evolve(port, node_port=0) for port in service.spec.ports),
-        external_ips=(),
+        # These stay, and mean nothing.
+        external_ips=service.spec.external_ips,
         external_traffic_policy="",
         internal_traffic_policy=None,
         session_affinity="None",
@@ -220,7 +221,13 @@ def external_name(case: Case) -> None:
     )
     name = evolve(service, spec=spec, status=ServiceStatus(LoadBalancerStatus()))
     related = in_state(case, _replaced(case.cluster, service, name))
-    gone(case, related, of_service(case, service), "SYNC-11", "the Service became an external name")
+    gone(
+        case,
+        related,
+        of_service(case, service),
+        lambda item, _: "HEADLESS-003" if item.flow.ip in spec.external_ips else "SYNC-11",
+        "the Service became an external name",
+    )
 
 
 @invariant(
