@@ -53,7 +53,7 @@ class State:
 
 STATES = (
     # Ready ones often, or most Services would have no endpoint that is of use.
-    *[State()] * 6,
+    *[State()] * 9,
     *[State(ready="False")] * 2,
     *[State(terminating=True)] * 2,
     State(ready="False", terminating=True),
@@ -156,8 +156,8 @@ MEMBER = -1
 
 _PLACES = pools.choices(
     pools.USUAL_NAMESPACES,
-    # Selected by one of the Services as often as not, or with labels that nearly are.
-    (*(len(pools.LABELS) * [MEMBER]), *pools.LABELS),
+    # Selected by one of the Services more often than not, or with labels that nearly are.
+    (*(2 * len(pools.LABELS) * [MEMBER]), *pools.LABELS),
     tuple(range(len(pools.NODE_NAMES))),
 )
 _STARTS = (25, 15, 5, 20)
@@ -237,7 +237,8 @@ def _membership(services: Sequence[Service], index: int, namespace: str) -> tupl
     selecting = [service for service in services if service.spec.selector]
     if not selecting:
         return namespace, pools.LABELS[0]
-    service = selecting[index % len(selecting)]
+    # Two after one another, as a choice needs two.
+    service = selecting[index // 2 % len(selecting)]
     return service.metadata.namespace, service.spec.selector or pools.LABELS[0]
 
 
