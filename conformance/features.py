@@ -7,6 +7,9 @@ from attrs import frozen
 
 Release = tuple[int, int]
 
+DUAL_STACK = "dual-stack"
+"""The feature without which no cluster of two families is generated."""
+
 
 @frozen
 class Feature:
@@ -28,7 +31,7 @@ FEATURES: dict[str, Feature] = {
         (1, 21),
     ),
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
-    "dual-stack": Feature("Clusters and Services of two IP families.", (1, 21)),
+    DUAL_STACK: Feature("Clusters and Services of two IP families.", (1, 21)),
     "existing-objects": Feature(
         "Objects that were stored before, under other rules, can be put in place (ALLOC-044, VAL-074).", None
     ),

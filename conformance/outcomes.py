@@ -12,6 +12,7 @@ class Outcome(Enum):
 
     PASS = "pass"
     DEVIATION = "deviation"
+    NOT_REPEATED = "not-repeated"
     KNOWN_DEVIATION = "known-deviation"
     FIXED_DEVIATION = "fixed-deviation"
     CRASH = "crash"
@@ -37,6 +38,7 @@ class Outcome(Enum):
 _EXPLANATIONS = {
     Outcome.PASS: "held on every input that was judged, and enough inputs were",
     Outcome.DEVIATION: "an answer breaks the invariant",
+    Outcome.NOT_REPEATED: "failed once, and not when the same input was judged again: both are reported",
     Outcome.KNOWN_DEVIATION: "breaks the invariant, as the profile says that it does",
     Outcome.FIXED_DEVIATION: "the profile lists a deviation that is none any more: delete its entry",
     Outcome.CRASH: "the adapter ended, raised an exception or answered with an error",

@@ -26,7 +26,7 @@ from conformance.adapters.options import AdapterOption, of_profile, plain
 from conformance.adapters.timeouts import Timeouts
 from conformance.areas import Area, Level
 from conformance.errors import unknown
-from conformance.features import OLDEST, Release, of_release
+from conformance.features import DUAL_STACK, OLDEST, Release, of_release
 from conformance.fields import Section
 from conformance.located import Located
 from conformance.profile_files import bundled, find, merged
@@ -71,7 +71,10 @@ class Budget:
     `metamorphic_examples` and `statistical_examples`: on how many clusters each
     metamorphic and each statistical invariant is judged; `shrink_seconds`: the most
     time to shrink one failure; `minimum_inputs`: fewer make the verdict "not
-    exercised", which fails the run.
+    exercised", which fails the run; `clock_seconds`: how many seconds of the cluster's
+    clock may pass between connections in the whole run, None for any number.  Whoever
+    has to wait for them in real time states a number; time-outs of sessions are then
+    judged on Services whose time-out is short, and on few.
     """
 
     clusters: int
@@ -79,6 +82,7 @@ class Budget:
     statistical_examples: int
     shrink_seconds: int
     minimum_inputs: int
+    clock_seconds: int | None = None
 
 
 @frozen(kw_only=True)
@@ -208,7 +212,9 @@ def _profile(top: Section, today: date) -> Profile:
             **{
                 name: budget.get(name, _AT_LEAST_ONE if name == "minimum_inputs" else _COUNT)
                 for name in _names(Budget)
-            }
+                if name != "clock_seconds"
+            },
+            clock_seconds=budget.get("clock_seconds", _COUNT, default=None),
         ),
         limits=Limits(**{name: limits.get(name, _SIZES[name]) for name in _names(Limits)}),
         timeouts=Timeouts(**{name: timeouts.get(name, _SECONDS) for name in _TIMEOUTS}),
@@ -277,7 +283,8 @@ def known_features() -> Mapping[str, tuple[str, ...]]:
     """The features that a profile can claim, each with the invariants that need it."""
     from conformance.invariants import all_invariants
 
-    needing: dict[str, tuple[str, ...]] = {}
+    # What is generated depends on it, whether or not an invariant needs it.
+    needing: dict[str, tuple[str, ...]] = {DUAL_STACK: ()}
     for invariant in all_invariants().values():
         for feature in invariant.features:
             needing[feature] = (*needing.get(feature, ()), invariant.id)

@@ -10,6 +10,7 @@ from conformance import reproducer
 from conformance.adapters.loading import start_adapter
 from conformance.adapters.options import AdapterOption
 from conformance.adapters.session import Session
+from conformance.engine.quota import clock_of
 from conformance.engine.shrink import judge_case
 from conformance.engine.survey import alpha
 from conformance.engine.verdicts import Verdict, unsupported
@@ -43,7 +44,12 @@ def replay(
 
 def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -> Verdict:
     invariant = all_invariants()[found.invariant]
-    case = Case(found.example, session, alpha(1, profile.budget.statistical_examples))
+    case = Case(
+        found.example,
+        session,
+        alpha(1, profile.budget.statistical_examples),
+        clock=clock_of(profile.budget, (invariant,)),
+    )
     before = session.questions
     try:
         failure = judge_case(session, invariant, case)

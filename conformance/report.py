@@ -72,6 +72,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
             "question": failure.question,
             "expected": failure.expected,
             "got": failure.got,
+            **({"again": failure.again} if failure.again else {}),
             "because": list(failure.because),
             "first_failing_cluster": verdict.first_failing,
             "source": verdict.source,

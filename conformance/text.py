@@ -38,6 +38,8 @@ def full(verdict: Verdict, *, adapter: str, options: Sequence[AdapterOption] = (
         if because is not None and rule != failure.requirement:
             lines.append(_wrapped(f"because {rule}", because.sentence))
     lines.append(_wrapped("got", failure.got))
+    if failure.again:
+        lines.append(_wrapped("judged again", failure.again))
     if failure.stderr:
         lines.append("the adapter's last words on standard error:")
         lines.append(textwrap.indent(failure.stderr.rstrip(), "    "))

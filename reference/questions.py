@@ -176,9 +176,11 @@ class Decision:
 class Connection:
     """One connection to be made for real: `flow`, at `at` seconds on the cluster's clock.
 
-    Connections are asked in order of time; session affinity is kept between
-    those of one batch.  `source_port` differs between any two connections of a
-    batch that should be picked independently.
+    The clock begins anew with each batch; connections are asked in order of time, and
+    an implementation in real time waits until it is time for the next.  Session
+    affinity is kept between those of one batch, and may be kept for longer.
+    `source_port` differs between any two connections of a batch that should be
+    picked independently.
     """
 
     flow: Flow
@@ -200,10 +202,11 @@ class Observation:
 
 @frozen
 class HealthCheck:
-    """An HTTP request to the health check node port of a node, IPv4."""
+    """An HTTP request to the health check node port of a node, at its address of `family`, IPv4 or IPv6."""
 
     node: str
     port: int
+    family: str = "IPv4"
 
 
 @frozen

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from attrs import evolve
 
 import conformance
 from conformance.model import Model, model_of
@@ -13,22 +15,31 @@ from reference import questions as q
 from reference.objects import Cluster, Endpoints, EndpointSlice, NamespacedName
 
 if TYPE_CHECKING:
-    from reference.routing import AffinityState, RoutingTable
+    from reference.routing import AffinityState, Mode, RoutingTable
 
 
 class ReferenceAdapter:
-    """Answers every operation by the model; `connect` picks by chance, from `seed`, anew for each state.
+    """Answers every operation by the model; `connect` picks by chance, from `seed`, anew with each `apply`.
+
+    As in a kernel, records of affinity outlive batches and updates.
 
     A subclass that changes `answer` or `pick` changes what the implementation does.
     """
 
     name = "reference"
+    mode: Mode | None = None
+    """The mode of kube-proxy where modes differ; None for what is common to them."""
     version = conformance.__version__
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
         self.model = Model(Cluster())
-        self._random = random.Random(seed)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._random = random.Random(self.seed)
+        self._affinity: AffinityState | None = None
+        self._now = 0
 
     @property
     def cluster(self) -> Cluster:
@@ -40,20 +51,26 @@ class ReferenceAdapter:
     def apply(self, cluster: Cluster) -> None:
         """Forget everything, and take this state."""
         self.model = model_of(cluster)
-        self._random = random.Random(self.seed)
+        self._begin()
 
     def update(self, cluster: Cluster) -> None:
-        """Move to this state: as `apply`, because the model has no memory."""
+        """Move to this state: as `apply`, but records of affinity are kept, and chance goes on."""
+        chance, affinity, now = self._random, self._affinity, self._now
         self.apply(cluster)
+        self._random, self._now = chance, now
+        self._affinity = None if affinity is None else affinity.synced(self.model.routing)
 
     def restart(self) -> None:
         """Restart with the applied state."""
-        self.apply(self.cluster)
+        self.update(self.cluster)
 
     # -- the questions ---------------------------------------------------------
 
     def answer(self, operation: str, questions: Sequence[object]) -> list[object]:
         """The answers to the questions of any operation but `connect`."""
+        if operation == "route" and self.mode is not None:
+            table = self.model.routing
+            return [in_mode(table, flow, self.mode) for flow in cast("Sequence[q.Flow]", questions)]
         return self.model.answer(operation, questions)
 
     def select(self, questions: Sequence[q.Selection]) -> Sequence[q.Matching]:
@@ -107,15 +124,19 @@ class ReferenceAdapter:
     # -- one connection after the other ----------------------------------------
 
     def connect(self, connections: Sequence[q.Connection]) -> Sequence[q.Observation]:
-        """The service proxy, as it is seen from outside; affinity is kept within one batch."""
+        """The service proxy, as it is seen from outside; the clock goes on from batch to batch."""
         from reference.routing import AffinityState
 
         table = self.model.routing
-        state = AffinityState()
+        state = AffinityState() if self._affinity is None else self._affinity
         observations = []
+        start = self._now
         for connection in connections:
-            observation, state = self._connected(table, state, connection)
+            now = evolve(connection, at=start + connection.at)
+            observation, state = self._connected(table, state, now)
             observations.append(observation)
+            self._now = now.at
+        self._affinity = state
         return observations
 
     def _connected(
@@ -136,11 +157,46 @@ class ReferenceAdapter:
 
     def decide(self, table: RoutingTable, state: AffinityState, connection: q.Connection) -> q.Decision:
         """What may happen to one connection."""
-        return state.allowed(table, connection)
+        kept = state.allowed(table, connection)
+        if self.mode is None:
+            return kept
+        decision = in_mode(table, connection.flow, self.mode)
+        return kept if decision == table.decide(connection.flow) else decision
 
     def pick(self, backends: Sequence[q.Backend]) -> q.Backend:
         """One of the eligible backends, each as likely as any other."""
         return self._random.choice(backends)
+
+
+class IptablesAdapter(ReferenceAdapter):
+    """As kube-proxy in mode iptables."""
+
+    name = "reference, mode iptables"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        from reference.routing import Mode
+
+        super().__init__(seed=seed)
+        self.mode = Mode.IPTABLES
+
+
+class NftablesAdapter(ReferenceAdapter):
+    """As kube-proxy in mode nftables."""
+
+    name = "reference, mode nftables"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        from reference.routing import Mode
+
+        super().__init__(seed=seed)
+        self.mode = Mode.NFTABLES
+
+
+def in_mode(table: RoutingTable, flow: q.Flow, mode: Mode) -> q.Decision:
+    """The decision of one mode; imported late, as everything of routing here."""
+    from reference.routing import decide_in_mode
+
+    return decide_in_mode(table, flow, mode)
 
 
 adapter = ReferenceAdapter

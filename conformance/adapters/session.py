@@ -125,6 +125,10 @@ class Session:
         change(cluster)
         self._state = cluster, before
 
+    def forget(self) -> None:
+        """Apply the next cluster anew, even if it is the present one."""
+        self._state = None
+
     def restart(self) -> bool:
         """Have the implementation restart itself with its state; False where it has no `restart`."""
         if "restart" not in self._operations:

@@ -202,7 +202,8 @@ class DataPlane:
                 with self._network.inside(site.node.metadata.name):
                     connection.connect()
                 connection.request("GET", path)
-                return connection.getresponse().read().decode("utf-8", "replace")
+                text: str = connection.getresponse().read().decode("utf-8", "replace")
+                return text
             except (OSError, http.client.HTTPException):
                 return None
             finally:

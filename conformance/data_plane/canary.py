@@ -99,7 +99,7 @@ class Canary:
 
     def checks(self) -> list[HealthCheck]:
         """What tells that it has arrived, on each node."""
-        return [HealthCheck(node, self.port) for node in self.nodes]
+        return [HealthCheck(node, self.port, self.family) for node in self.nodes]
 
     def is_there(self, answer: HealthCheckAnswer) -> bool:
         """Whether an answer tells that the state is in place."""

@@ -94,13 +94,13 @@ def _ask(checks: Sequence[HealthCheck], hosting: Hosting) -> list[HealthCheckAns
 
 
 def _begun(check: HealthCheck, hosting: Hosting) -> _Exchange | None:
-    """A request from the node to itself; None for a node without an address."""
+    """A request from the node to itself; None for a node without an address of the family."""
     node = hosting.node(check.node)
-    addresses = sorted(node.addresses, key=lambda ip: ":" in ip)
-    if not addresses:
+    address = next((ip for ip in node.addresses if family_of(ip) == check.family), None)
+    if address is None:
         return None
     with node.host.inside():
-        return _Exchange(check, addresses[0])
+        return _Exchange(check, address)
 
 
 def _complete(data: bytes) -> bool:

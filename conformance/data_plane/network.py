@@ -101,8 +101,8 @@ class Network:
     def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
         """What each health check node port answers.
 
-        Asked on the node itself, at its first address, of IPv4 if it has one: what is asked
-        about is the node's own server, and a load balancer's way to it is no part of it.
+        Asked on the node itself, at its first address of the family: what is asked about is
+        the node's own server, and a load balancer's way to it is no part of it.
         """
         return ask_all(checks, self._hosting)
 

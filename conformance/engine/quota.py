@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
 from conformance.adapters.session import Session
+from conformance.clock import Clock
 from conformance.engine.records import Failure
 from conformance.engine.shrink import judge_case
 from conformance.invariants.base import Case, Invariant, Kind
@@ -21,6 +22,13 @@ def most_examples(budget: Budget) -> Mapping[Kind, int]:
         Kind.METAMORPHIC: budget.metamorphic_examples,
         Kind.STATISTICAL: budget.statistical_examples,
     }
+
+
+def clock_of(budget: Budget, invariants: Sequence[Invariant]) -> Clock:
+    """The clock of a run: those that let time pass share what the budget allows."""
+    if budget.clock_seconds is None:
+        return Clock()
+    return Clock(budget.clock_seconds / max(1, sum(each.waits for each in invariants)))
 
 
 @define

@@ -30,6 +30,8 @@ class Failure:
     stderr: str = ""
     shows: Example | None = None
     """A small example that is said to fail as well."""
+    again: str = ""
+    """What came of the same example when it was judged again; empty if it failed likewise."""
 
     @classmethod
     def of(cls, error: Exception, example: Example, invariant: Invariant) -> Failure:

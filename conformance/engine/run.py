@@ -13,13 +13,14 @@ from attrs import evolve, field, frozen
 from conformance import reproducer
 from conformance.adapters.session import Session
 from conformance.engine.known import is_known, is_same_input
-from conformance.engine.quota import most_examples
-from conformance.engine.records import Record
+from conformance.engine.quota import clock_of, most_examples
+from conformance.engine.records import Failure, Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
 from conformance.engine.survey import FALSE_ALARM, MOST_HANGS, Survey
 from conformance.engine.verdicts import Verdict, of_record, unsupported
 from conformance.example import Example
+from conformance.features import DUAL_STACK
 from conformance.invariants.base import Case
 from conformance.outcomes import AdapterFailure, Outcome
 from conformance.profiles import Profile
@@ -91,6 +92,7 @@ class _Run:
             session=session,
             invariants=selected.judged,
             most=most_examples(profile.budget),
+            clock=clock_of(profile.budget, selected.judged),
             on_example=listener.step,
             on_failure=self._found,
         )
@@ -103,6 +105,7 @@ class _Run:
             ),
             most_selections=limits.selections,
             most_requests=limits.api_requests,
+            dual_stack=DUAL_STACK in profile.claims.features,
         )
 
     def result(self) -> Result:
@@ -167,7 +170,7 @@ class _Run:
             if record is None:
                 continue
             stored = reproducer.load(entry.input)
-            case = Case(stored.example, self.session, self.survey.alpha)
+            case = Case(stored.example, self.session, self.survey.alpha, clock=self.survey.clock.again())
             asked = self.session.questions
             try:
                 failure = judge_case(self.session, record.invariant, case)
@@ -233,16 +236,23 @@ class _Run:
     def _shrink_one(self, record: Record) -> None:
         assert record.failure is not None
         shrinker = Shrinker(
-            self.session, record.invariant, self.survey.alpha, self.profile.budget.shrink_seconds
+            self.session,
+            record.invariant,
+            self.survey.alpha,
+            self.profile.budget.shrink_seconds,
+            self.survey.clock,
         )
         try:
             if self.survey.stopped:
                 self.session.recover()
+            first = record.failure = shrinker.repeated(record.failure)
+            if first.again:
+                return
             if record.first_failing is None:
-                record.failure = shrinker.reduce(record.failure)
+                record.failure = shrinker.reduce(first)
             else:
                 record.failure = shrinker.shrink(
-                    record.failure,
+                    first,
                     strategy=self.strategy,
                     seed_value=self.options.seed,
                     examples=self.clusters,
@@ -250,8 +260,21 @@ class _Run:
                 )
         except AdapterFailure as error:
             self.notes[record.invariant.id] = f"not shrunk: {error.message}"
+        else:
+            # A hang was waited for long enough.
+            if record.failure.example != first.example and first.outcome is not Outcome.HANG:
+                record.failure = self._sure(shrinker, record, first)
         if shrinker.diverged:
             self.notes[record.invariant.id] = "not shrunk: the second generation differed from the first"
+
+    def _sure(self, shrinker: Shrinker, record: Record, first: Failure) -> Failure:
+        """The smallest failure if it fails once more, else the first one, which did."""
+        assert record.failure is not None
+        again = shrinker.repeated(record.failure)
+        if not again.again:
+            return again
+        self.notes[record.invariant.id] = "not shrunk: a smaller input failed once, and not again"
+        return first
 
     def _verdict(self, record: Record, known: dict[str, Verdict]) -> Verdict:
         verdict = of_record(

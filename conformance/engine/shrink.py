@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from conformance.adapters.session import Session
+from conformance.clock import Clock
 from conformance.engine.backend import BACKEND
 from conformance.engine.blame import blamed
 from conformance.engine.records import Failure
@@ -42,6 +43,7 @@ class Shrinker:
     invariant: Invariant
     alpha: float
     seconds: float
+    clock: Clock = field(factory=Clock)
     failures: dict[Example, Failure] = field(factory=dict)
     diverged: bool = False
     _wanted: Failure | None = None
@@ -56,7 +58,7 @@ class Shrinker:
             return True
         if time.monotonic() > self._deadline:
             return False
-        failure = judge(self.session, self.invariant, example, alpha=self.alpha)
+        failure = judge(self.session, self.invariant, example, alpha=self.alpha, clock=self.clock)
         if failure is None or not self._is_alike(failure):
             return False
         self.failures[example] = failure
@@ -69,6 +71,16 @@ class Shrinker:
             wanted.outcome,
             wanted.requirement,
         )
+
+    def repeated(self, failure: Failure) -> Failure:
+        """The failure after its example was applied and judged anew; `again` says what came of it instead."""
+        self.session.forget()
+        second = judge(self.session, self.invariant, failure.example, alpha=self.alpha, clock=self.clock)
+        if second is None:
+            return evolve(failure, again="the invariant held")
+        if second.outcome is not failure.outcome:
+            return evolve(failure, again=f"{second.outcome.value}: {second.got}")
+        return failure
 
     def shrink(
         self,
@@ -138,9 +150,12 @@ class Shrinker:
         return self.failures[reduce(failure.example, self.fails, attempts=attempts)]
 
 
-def judge(session: Session, invariant: Invariant, example: Example, *, alpha: float) -> Failure | None:
+def judge(
+    session: Session, invariant: Invariant, example: Example, *, alpha: float, clock: Clock | None = None
+) -> Failure | None:
     """Judge one example by one invariant; a broken adapter is started again."""
-    return judge_case(session, invariant, Case(example, session, alpha))
+    case = Case(example, session, alpha, clock=Clock() if clock is None else clock.again())
+    return judge_case(session, invariant, case)
 
 
 def judge_case(session: Session, invariant: Invariant, case: Case) -> Failure | None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from conformance.adapters.session import Session
 from conformance.areas import OPERATIONS
+from conformance.clock import Clock
 from conformance.engine.blame import blamed
 from conformance.engine.generation import generate
 from conformance.engine.records import Failure, Record
@@ -49,6 +50,7 @@ class Survey:
     session: Session
     invariants: Sequence[Invariant]
     most: Mapping[Kind, int]
+    clock: Clock = field(factory=Clock)
     on_example: Callable[[int], None] = lambda _: None
     on_failure: Callable[[Record], None] = lambda _: None
     clusters: int = 0
@@ -99,7 +101,7 @@ class Survey:
         self, example: Example, records: Iterable[Record], *, source: str = "", case: Case | None = None
     ) -> Case:
         """Judge an example by some invariants; the case is returned with what it remembers."""
-        case = case or Case(example, self.session, self.alpha)
+        case = case or Case(example, self.session, self.alpha, clock=self.clock)
         tally = case.tally = Tally()
         for record in records:
             if record.failure is not None or self.stopped or record.given_up:
@@ -113,7 +115,7 @@ class Survey:
             except AdapterFailure as error:
                 self._failed(record, error, example, source)
                 # What was remembered of this example may be half an answer.
-                case = Case(example, self.session, self.alpha)
+                case = Case(example, self.session, self.alpha, clock=self.clock)
                 self._recover(error)
             except Exception as error:
                 self._failed(record, blamed(error, example, record.invariant), example, source)

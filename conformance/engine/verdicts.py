@@ -41,6 +41,9 @@ def of_record(record: Record, *, minimum_inputs: int, stopped: str | None) -> Ve
         outcome = record.failure.outcome
         if outcome is not Outcome.DEVIATION:
             detail = record.failure.got
+        if record.failure.again:
+            detail = f"{outcome.value} at first, and judged again {record.failure.again}"
+            outcome = Outcome.NOT_REPEATED
     elif record.given_up:
         outcome, detail = Outcome.NOT_EXERCISED, record.given_up
     elif record.inputs < max(1, minimum_inputs):

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from attrs import define, evolve, field, frozen
 
 from conformance.areas import Area, Level
+from conformance.clock import Clock
 from conformance.example import Example
 from reference.objects import Cluster
 
@@ -72,6 +73,14 @@ class Asker(Protocol):
         """Whether the implementation answers this operation."""
 
 
+@runtime_checkable
+class Restarting(Protocol):
+    """An asker that can have the implementation restart itself."""
+
+    def restart(self) -> bool:
+        """Restart it with its state; False where it cannot."""
+
+
 @define(eq=False)
 class Tally:
     """What one invariant judged: comparisons, and how often each class was met."""
@@ -95,6 +104,7 @@ class Case:
     tally: Tally = field(factory=Tally)
     shows: Example | None = None
     """A small example of what is being judged at the moment, where there is one."""
+    clock: Clock = field(factory=Clock)
     _memo: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -128,7 +138,17 @@ class Case:
 
     def variant(self, example: Example) -> Case:
         """A related example, judged against the same implementation."""
-        return Case(example, self.asker, self.alpha, self.tally)
+        return Case(example, self.asker, self.alpha, self.tally, clock=self.clock)
+
+    def restart(self) -> None:
+        """Have the implementation restart itself in its present state."""
+        if not isinstance(self.asker, Restarting):
+            raise TypeError(f"{type(self.asker).__name__} restarts nothing")
+        self.asker.restart()
+
+    def again(self) -> Case:
+        """The same example in the same state, with nothing remembered of its answers."""
+        return self.variant(self.example)
 
     def moved(self, cluster: Cluster) -> Case:
         """The same implementation after it was told that this case's cluster has become another."""
@@ -168,6 +188,7 @@ class Invariant:
     `asks` are the operations that it needs; `level` says for whom it holds and
     `features` what a profile must claim besides.  `classes` are the classes of
     input that have to be met at least once, or the verdict is "not exercised".
+    One that `waits` lets time pass, and asks the case's clock whether it may.
     """
 
     id: str
@@ -179,6 +200,7 @@ class Invariant:
     level: Level = Level.MUST
     features: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    waits: bool = False
 
     @property
     def sentence(self) -> str:
@@ -199,6 +221,7 @@ def invariant(
     level: Level = Level.MUST,
     features: Sequence[str] = (),
     classes: Sequence[str] = (),
+    waits: bool = False,
 ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
     """Register a function as the invariant `id`, which reads `area.what-must-hold`."""
 
@@ -219,6 +242,7 @@ def invariant(
             level=level,
             features=tuple(features),
             classes=tuple(classes),
+            waits=waits,
         )
         return check
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from attrs import frozen
 
 from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
-from conformance.areas import OPERATIONS
+from conformance.areas import OPERATIONS, Level
 from conformance.engine.hunt import inputs
 from conformance.engine.quota import Quota
 from conformance.engine.survey import alpha
@@ -142,21 +143,35 @@ def _allow(seconds: int | None) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, most))
 
 
+def judged_as(adapter: type, invariant: Invariant) -> type:
+    """The adapter that an invariant judges: that of a mode of kube-proxy where it is about one."""
+    module = sys.modules[adapter.__module__]
+    modes: dict[Level, type] = {
+        Level.KUBE_PROXY_IPTABLES: module.IptablesAdapter,
+        Level.KUBE_PROXY_NFTABLES: module.NftablesAdapter,
+    }
+    return modes.get(invariant.level, adapter)
+
+
 def _judged(mutant: Mutant, adapter: type, clusters: int, seconds: int | None) -> Judgement:
     every = list(all_invariants().values())
     share = alpha(sum(each.kind is Kind.STATISTICAL for each in every), 20)
-    with Session(InProcess(factory=adapter, trusted=True)) as session:
+    with ExitStack() as stack:
+        sessions = {
+            made: stack.enter_context(Session(InProcess(factory=made, trusted=True)))
+            for made in dict.fromkeys(judged_as(adapter, each) for each in every)
+        }
         judging = [
-            each
+            (sessions[judged_as(adapter, each)], each)
             for each in every
-            if missing_operation(each, session.supports) is None and _may_notice(each, mutant)
+            if missing_operation(each, sessions[adapter].supports) is None and _may_notice(each, mutant)
         ]
         quota = Quota()
         for number, example in enumerate(inputs(0, clusters), start=1):
             _allow(seconds)
-            case = Case(example, session, share)
-            for invariant in judging:
-                if quota.judge(session, invariant, case) is not None:
+            cases = {session: Case(example, session, share) for session in sessions.values()}
+            for session, invariant in judging:
+                if quota.judge(session, invariant, cases[session]) is not None:
                     return Judgement(mutant, Fate.KILLED, invariant.id, number)
     return Judgement(mutant, Fate.SURVIVED, inputs=clusters)
 
@@ -165,5 +180,8 @@ def _may_notice(invariant: Invariant, mutant: Mutant) -> bool:
     """Whether it asks anything whose answer comes of the changed module."""
     changed = dependants(mutant.module)
     return any(
-        OPERATIONS[name].area.value in changed for names in invariant.asks for name in names.split("|")
+        OPERATIONS[name].area.value in changed
+        for names in invariant.asks
+        for name in names.split("|")
+        if name in OPERATIONS
     )

@@ -9,7 +9,7 @@ clusters all combinations are met and equal clusters are asked equal questions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -25,13 +25,17 @@ from reference.objects import (
     ServicePort,
 )
 from reference.questions import Client, ClientKind, Connection, Flow, HealthCheck
+from reference.routing.addresses import IPV4, IPV6, family_of
 
 MOST_FLOWS = 40
 FEW_FLOWS = 16
 """With no more combinations of clients and frontends than these, all are asked for."""
-OUTSIDE = ("203.0.113.7", "198.51.100.9")
+OUTSIDE = {
+    IPV4: ("203.0.113.7", "198.51.100.9"),
+    IPV6: ("2001:db8:203::7", "2001:db8:198::9"),
+}
 """Addresses outside the cluster; generated source ranges hold the first, the second, or neither."""
-UNALLOCATED_IP = "10.96.250.250"
+UNALLOCATED_IP = {IPV4: "10.96.250.250", IPV6: "fd00:10:96::fafa"}
 NOBODYS_CHECK_PORT = 32700
 _OTHER_PROTOCOL = {"TCP": "UDP", "UDP": "TCP", "SCTP": "TCP"}
 
@@ -39,19 +43,45 @@ _OTHER_PROTOCOL = {"TCP": "UDP", "UDP": "TCP", "SCTP": "TCP"}
 # -- clients -------------------------------------------------------------------
 
 
-def internal_ip(node: Node) -> str | None:
-    """The node's InternalIP."""
-    return next((entry.address for entry in node.status.addresses if entry.type == "InternalIP"), None)
+def internal_ip(node: Node, family: str = IPV4) -> str | None:
+    """The node's first InternalIP of a family."""
+    return next(
+        (
+            entry.address
+            for entry in node.status.addresses
+            if entry.type == "InternalIP" and family_of(entry.address) == family
+        ),
+        None,
+    )
 
 
-def pod_client(pod: Pod) -> Client:
-    """A client in a pod that has an address."""
+def pod_ip(pod: Pod, family: str = IPV4) -> str | None:
+    """The pod's address of a family."""
+    ips = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
+    return next((ip for ip in ips if ip and family_of(ip) == family), None)
+
+
+def pod_client(pod: Pod, family: str = IPV4) -> Client | None:
+    """A client in a pod; None if it has no address of the family."""
+    ip = pod_ip(pod, family)
+    if ip is None:
+        return None
     return Client(
         ClientKind.NODE if pod.spec.host_network else ClientKind.POD,
         pod.spec.node_name,
-        pod.status.pod_ip,
+        ip,
         NamespacedName(pod.metadata.namespace, pod.metadata.name),
     )
+
+
+def unlabelled_pod_ip(node: Node, family: str = IPV4) -> str | None:
+    """An address in the node's range of pods that no generated pod has."""
+    for cidr in node.spec.pod_cidrs or (node.spec.pod_cidr,):
+        if family == IPV4 and cidr.endswith(".0/24"):
+            return cidr.removesuffix("0/24") + "250"
+        if family == IPV6 and cidr.endswith("::/64"):
+            return cidr.removesuffix("/64") + "fa"
+    return None
 
 
 def can_connect(pod: Pod, nodes: frozenset[str]) -> bool:
@@ -59,30 +89,35 @@ def can_connect(pod: Pod, nodes: frozenset[str]) -> bool:
     return bool(pod.status.pod_ip) and pod.status.phase == "Running" and pod.spec.node_name in nodes
 
 
-def inside_clients(cluster: Cluster) -> list[Client]:
+def inside_clients(cluster: Cluster, family: str = IPV4) -> list[Client]:
     """Pods that run, and on each node the node itself and a pod without labels."""
     names = frozenset(node.metadata.name for node in cluster.nodes)
-    clients = [pod_client(pod) for pod in cluster.pods if can_connect(pod, names)]
+    found = [pod_client(pod, family) for pod in cluster.pods if can_connect(pod, names)]
+    clients = [client for client in found if client is not None]
     for node in cluster.nodes:
-        ip = internal_ip(node)
+        ip = internal_ip(node, family)
         if ip is not None:
             clients.append(Client(ClientKind.NODE, node.metadata.name, ip))
-            cidr = node.spec.pod_cidr
-            if cidr.endswith(".0/24"):
-                # A pod that no selector selects, so that pods are clients where no pod was made.
-                ip = cidr.removesuffix("0/24") + "250"
+            # A pod that no selector selects, so that pods are clients where no pod was made.
+            ip = unlabelled_pod_ip(node, family)
+            if ip is not None:
                 clients.append(Client(ClientKind.POD, node.metadata.name, ip))
     return clients
 
 
-def outside_clients(cluster: Cluster) -> list[Client]:
-    """Both outside addresses, by each node."""
-    return [Client(ClientKind.EXTERNAL, node.metadata.name, ip) for node in cluster.nodes for ip in OUTSIDE]
+def outside_clients(cluster: Cluster, family: str = IPV4) -> list[Client]:
+    """Both outside addresses, by each node that has an address of the family."""
+    return [
+        Client(ClientKind.EXTERNAL, node.metadata.name, ip)
+        for node in cluster.nodes
+        if internal_ip(node, family) is not None
+        for ip in OUTSIDE[family]
+    ]
 
 
 @frozen
 class Clients:
-    """The clients of a cluster by kind; each kind has one at least."""
+    """The clients of one family in a cluster by kind; each kind has one at least."""
 
     pods: list[Client]
     hosts: list[Client]
@@ -99,12 +134,12 @@ class Clients:
         return [*self.pods, *self.hosts]
 
 
-def clients_of(cluster: Cluster) -> Clients | None:
-    """The clients of a cluster; None in one in which some kind has none."""
-    inside = inside_clients(cluster)
+def clients_of(cluster: Cluster, family: str = IPV4) -> Clients | None:
+    """The clients of a family in a cluster; None in one in which some kind has none."""
+    inside = inside_clients(cluster, family)
     pods = [client for client in inside if client.kind is ClientKind.POD]
     hosts = [client for client in inside if client.kind is ClientKind.NODE]
-    outside = outside_clients(cluster)
+    outside = outside_clients(cluster, family)
     return Clients(pods, hosts, outside) if pods and hosts and outside else None
 
 
@@ -123,38 +158,50 @@ def direct_frontends(service: Service) -> list[tuple[str, ServicePort]]:
 
 def flows(cluster: Cluster, *, most: int = MOST_FLOWS) -> tuple[Flow, ...]:
     """At most `most` of the flows to every frontend, and to what is nearly one."""
-    clients = clients_of(cluster)
-    if clients is None:
+    clients = {family: found for family in (IPV4, IPV6) if (found := clients_of(cluster, family)) is not None}
+    if not clients:
         return ()
     turn = turn_of(cluster)
     # Told apart by the client's identity, as hashing clients that are not asked is dear.
-    found = {(id(asked[0]), *asked[1:]): asked for asked in _flows(cluster, clients, turn)}
-    return tuple(Flow(*asked) for asked in spread(list(found.values()), most=most, turn=turn))
+    every = {(id(asked[0]), *asked[1:]): asked for asked in _flows(cluster, clients, turn)}
+    return tuple(Flow(*asked) for asked in spread(list(every.values()), most=most, turn=turn))
 
 
 _Asked = tuple[Client, str, int, str]
 
 
-def _flows(cluster: Cluster, clients: Clients, turn: int) -> Iterator[_Asked]:
-    frontends = [direct_frontends(service) for service in cluster.services]
+def _flows(cluster: Cluster, by_family: Mapping[str, Clients], turn: int) -> Iterator[_Asked]:
+    """The flows of all families, a flow's client being of the family of its address."""
+    frontends = [
+        [(ip, port) for ip, port in direct_frontends(service) if family_of(ip) in by_family]
+        for service in cluster.services
+    ]
     count = sum(map(len, frontends))
-    everyone = clients.all if count * len(clients.all) <= FEW_FLOWS else None
+    few = count * max(len(clients.all) for clients in by_family.values()) <= FEW_FLOWS
     for service, own in zip(cluster.services, frontends, strict=True):
         turn += 1
-        itself = _own_pod(cluster, service, clients, turn)
-        for place, (ip, port) in enumerate(own):
+        began: set[str] = set()
+        for ip, port in own:
             turn += 1
-            for client in everyone or _one_of_each(clients, turn):
+            family = family_of(ip)
+            clients = by_family[family]
+            for client in clients.all if few else _one_of_each(clients, turn):
                 yield client, ip, port.port, port.protocol
-            if place == 0 and itself is not None:
-                yield itself, ip, port.port, port.protocol
-        yield from _node_port_flows(cluster, service, clients, turn)
-        yield from _near_misses(cluster, service, _turn(clients.inside, turn), turn)
-    client = _turn(clients.inside, turn)
-    yield client, UNALLOCATED_IP, 80, "TCP"
-    for pod in cluster.pods[:1]:
-        if pod.status.pod_ip:
-            yield client, pod.status.pod_ip, 80, "TCP"
+            if family not in began:
+                began.add(family)
+                itself = _own_pod(cluster, service, clients, turn)
+                if itself is not None:
+                    yield itself, ip, port.port, port.protocol
+        for family, clients in by_family.items():
+            yield from _node_port_flows(cluster, service, family, clients, turn)
+        yield from _near_misses(cluster, service, own[:1], by_family, turn)
+    for family, clients in by_family.items():
+        client = _turn(clients.inside, turn)
+        yield client, UNALLOCATED_IP[family], 80, "TCP"
+        for pod in cluster.pods[:1]:
+            own_ip = pod_ip(pod, family)
+            if own_ip:
+                yield client, own_ip, 80, "TCP"
 
 
 def _turn(clients: list[Client], turn: int) -> Client:
@@ -180,9 +227,13 @@ def _own_pod(cluster: Cluster, service: Service, clients: Clients, turn: int) ->
     return _turn(own, turn) if own else None
 
 
-def _node_port_flows(cluster: Cluster, service: Service, clients: Clients, turn: int) -> Iterator[_Asked]:
+def _node_port_flows(
+    cluster: Cluster, service: Service, family: str, clients: Clients, turn: int
+) -> Iterator[_Asked]:
     """From outside at each node, and from one client inside, at its own node or another."""
-    addresses = [(node.metadata.name, ip) for node in cluster.nodes if (ip := internal_ip(node)) is not None]
+    addresses = [
+        (node.metadata.name, ip) for node in cluster.nodes if (ip := internal_ip(node, family)) is not None
+    ]
     for port in service.spec.ports:
         if not port.node_port:
             continue
@@ -196,9 +247,17 @@ def _node_port_flows(cluster: Cluster, service: Service, clients: Clients, turn:
         yield _turn(clients.hosts, turn // 2), ip, port.node_port, port.protocol
 
 
-def _near_misses(cluster: Cluster, service: Service, client: Client, turn: int) -> Iterator[_Asked]:
+def _near_misses(
+    cluster: Cluster,
+    service: Service,
+    first: Sequence[tuple[str, ServicePort]],
+    by_family: Mapping[str, Clients],
+    turn: int,
+) -> Iterator[_Asked]:
     """Almost a frontend: another port or protocol, the node's port at the Service's address or reversed."""
-    for ip, port in direct_frontends(service)[:1]:
+    for ip, port in first:
+        family = family_of(ip)
+        client = _turn(by_family[family].inside, turn)
         if turn % 2:
             yield client, ip, port.port + 1, port.protocol
         else:
@@ -206,22 +265,24 @@ def _near_misses(cluster: Cluster, service: Service, client: Client, turn: int) 
         if port.node_port and turn % 4 < 2:
             yield client, ip, port.node_port, port.protocol
         else:
-            yield client, internal_ip(cluster.nodes[0]) or ip, port.port, port.protocol
+            yield client, internal_ip(cluster.nodes[0], family) or ip, port.port, port.protocol
 
 
 # -- health checks and connections -----------------------------------------------
 
 
 def health_checks(cluster: Cluster) -> tuple[HealthCheck, ...]:
-    """Each health check node port on each node, and a port that nobody has."""
+    """Each health check node port on each node, in each of its families, and a port that nobody has."""
     ports = [
         service.spec.health_check_node_port
         for service in cluster.services
         if service.spec.health_check_node_port
     ]
     return tuple(
-        HealthCheck(node.metadata.name, port)
+        HealthCheck(node.metadata.name, port, family)
         for node in cluster.nodes
+        for family in (IPV4, IPV6)
+        if internal_ip(node, family) is not None
         for port in dict.fromkeys((*ports, NOBODYS_CHECK_PORT))
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import strategies as st
 
-from conformance.strategies import nodes, pods, pools, services, slices
+from conformance.strategies import addresses, nodes, pods, pools, services, slices
 from reference.endpoints import with_managed_slices
 from reference.endpoints.hints import has_topology_mode_auto
 from reference.frozenmap import FrozenMap
@@ -31,8 +31,15 @@ SETTINGS = (
     ClusterSettings(cluster_domain="k8s"),
 )
 
-# The settings; whether `default/kubernetes` is there; whether an unused namespace is.
-_SURROUNDINGS = pools.choices(SETTINGS, (False, True), (False, True))
+# The settings; whether `default/kubernetes` is there; whether an unused namespace is; the families.
+_SURROUNDINGS = pools.choices(SETTINGS, (False, True), (False, True), (addresses.ONE_STACK,))
+# One family more often than both, so that what is to be found in one is not found later.
+_SURROUNDINGS_OF_TWO_FAMILIES = pools.choices(
+    SETTINGS,
+    (False, True),
+    (False, True),
+    (addresses.ONE_STACK, addresses.ONE_STACK, addresses.DUAL_STACK),
+)
 
 
 @frozen(kw_only=True)
@@ -79,33 +86,43 @@ _API_SERVER_SLICE = EndpointSlice(
 )
 
 
-def clusters(limits: Limits | None = None) -> st.SearchStrategy[Cluster]:
-    """Clusters within `limits`, fully defaulted and allocated, IPv4."""
+def clusters(limits: Limits | None = None, *, dual_stack: bool = False) -> st.SearchStrategy[Cluster]:
+    """Clusters within `limits`, fully defaulted and allocated.
+
+    All are IPv4; with `dual_stack` a third has IPv6 as well, and in these Services of
+    either family and of both.
+    """
     limits = limits or Limits()
     return st.builds(
         _build,
-        st.sampled_from(_SURROUNDINGS),
-        _sized(st.sampled_from(pools.ZONES), least=1, most=limits.nodes),
-        _sized(pods.pod_choices(), most=limits.pods),
-        _sized(services.service_choices(), most=limits.services),
-        _sized(slices.slice_choices(max_endpoints=limits.endpoints_per_slice), most=limits.slices),
+        st.sampled_from(_SURROUNDINGS_OF_TWO_FAMILIES if dual_stack else _SURROUNDINGS),
+        _sized(st.sampled_from(pools.NODES), least=1, most=limits.nodes),
+        _sized(pods.pod_choices(dual_stack=dual_stack), most=limits.pods),
+        _sized(services.service_choices(dual_stack=dual_stack), most=limits.services),
+        _sized(
+            slices.slice_choices(max_endpoints=limits.endpoints_per_slice, dual_stack=dual_stack),
+            most=limits.slices,
+        ),
     )
 
 
 def _build(
     surroundings: tuple[Any, ...],
-    zones: list[str | None],
+    node_choices: list[tuple[str | None, bool]],
     pod_choices: list[pods.Choice],
     service_choices: list[services.Choice],
     slice_choices: list[slices.Choice],
 ) -> Cluster:
-    settings, with_kubernetes, with_unused_namespace = surroundings
+    settings, with_kubernetes, with_unused_namespace, families = surroundings
+    if families != addresses.ONE_STACK:
+        settings = evolve(settings, service_cidrs=addresses.SERVICE_CIDRS, pod_cidrs=addresses.POD_CIDRS)
     taken: set[tuple[str, str]] = set()
     made_services = [
-        services.build(index, choice, taken=taken) for index, choice in enumerate(service_choices)
+        services.build(index, choice, taken=taken, cluster_families=families)
+        for index, choice in enumerate(service_choices)
     ]
     made_pods = tuple(
-        pods.build(index, choice, nodes=len(zones), services=made_services)
+        pods.build(index, choice, nodes=len(node_choices), services=made_services, families=families)
         for index, choice in enumerate(pod_choices)
     )
     # Slices by hand go to Services without a selector, one after the other; where
@@ -116,7 +133,13 @@ def _build(
         if service.spec.selector is None and service.spec.type != "ExternalName"
     ] or [service for service in made_services if service.spec.type != "ExternalName"]
     made_slices = tuple(
-        slices.build(index, choice, service=owners[index // 2 % len(owners)], nodes=len(zones))
+        slices.build(
+            index,
+            choice,
+            service=owners[index // 2 % len(owners)],
+            nodes=len(node_choices),
+            families=families,
+        )
         for index, choice in enumerate(slice_choices if owners else ())
     )
     if with_kubernetes:
@@ -133,7 +156,11 @@ def _build(
                 if name == "default" or with_unused_namespace or name in used
             ),
             # What nodes can bear counts for proportional hints alone.
-            nodes=nodes.build_all(zones, with_capacity=any(map(has_topology_mode_auto, made_services))),
+            nodes=nodes.build_all(
+                node_choices,
+                with_capacity=any(map(has_topology_mode_auto, made_services)),
+                families=families,
+            ),
             config_maps=pods.config_maps(made_pods),
             pods=made_pods,
             services=tuple(made_services),

@@ -23,11 +23,15 @@ def examples(
     limits: Limits | None = None,
     most_selections: int = 5,
     most_requests: int = 10,
+    dual_stack: bool = False,
 ) -> st.SearchStrategy[Example]:
-    """Examples for `areas`; nothing is drawn for an area that is not judged."""
+    """Examples for `areas`; nothing is drawn for an area that is not judged.
+
+    With `dual_stack` some of the clusters have two families.
+    """
     return st.builds(
         Example,
-        clusters(limits) if areas & _NEED_A_CLUSTER else st.just(Cluster()),
+        clusters(limits, dual_stack=dual_stack) if areas & _NEED_A_CLUSTER else st.just(Cluster()),
         selections(max_size=most_selections) if Area.SELECTORS in areas else st.just(()),
         sessions(max_requests=most_requests) if Area.PORTS in areas and most_requests else st.just(()),
     )

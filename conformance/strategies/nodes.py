@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from conformance.strategies import pools
+from conformance.strategies.addresses import ONE_STACK, node_external_ip, node_ip, node_pod_range
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
     ZONE_LABEL,
@@ -20,15 +21,24 @@ from reference.objects import (
 )
 
 
-def node_ip(index: int) -> str:
-    """The InternalIP of the node at `index`."""
-    return f"192.168.0.{11 + index}"
-
-
 @lru_cache(maxsize=64)
-def build(index: int, zone: str | None, *, with_capacity: bool = False) -> Node:
-    """The node at `index` in `zone`; `with_capacity` it is Ready and has CPUs."""
-    status = NodeStatus(addresses=(NodeAddress("InternalIP", node_ip(index)),))
+def build(
+    index: int,
+    zone: str | None,
+    *,
+    with_external_ip: bool = False,
+    with_capacity: bool = False,
+    families: tuple[str, ...] = ONE_STACK,
+) -> Node:
+    """The node at `index` in `zone`; `with_capacity` it is Ready and has CPUs.
+
+    Every address of its status is one that it has, and that traffic may arrive at.
+    """
+    addresses = tuple(NodeAddress("InternalIP", node_ip(index, family)) for family in families)
+    if with_external_ip:
+        addresses += tuple(NodeAddress("ExternalIP", node_external_ip(index, family)) for family in families)
+    ranges = tuple(node_pod_range(index, family) for family in families)
+    status = NodeStatus(addresses=addresses)
     if with_capacity:
         status = NodeStatus(status.addresses, (NodeCondition("Ready", "True"),), ResourceList("2"))
     return Node(
@@ -37,11 +47,19 @@ def build(index: int, zone: str | None, *, with_capacity: bool = False) -> Node:
             uid=f"node-{index}",
             labels=FrozenMap({ZONE_LABEL: zone}) if zone else EMPTY,
         ),
-        spec=NodeSpec(pod_cidr=f"10.244.{index}.0/24", pod_cidrs=(f"10.244.{index}.0/24",)),
+        spec=NodeSpec(pod_cidr=ranges[0], pod_cidrs=ranges),
         status=status,
     )
 
 
-def build_all(zones: Sequence[str | None], *, with_capacity: bool) -> tuple[Node, ...]:
-    """One node for each of `zones`."""
-    return tuple(build(index, zone, with_capacity=with_capacity) for index, zone in enumerate(zones))
+def build_all(
+    choices: Sequence[tuple[str | None, bool]],
+    *,
+    with_capacity: bool,
+    families: tuple[str, ...] = ONE_STACK,
+) -> tuple[Node, ...]:
+    """One node for each choice of a zone and of whether it has an ExternalIP."""
+    return tuple(
+        build(index, zone, with_external_ip=external, with_capacity=with_capacity, families=families)
+        for index, (zone, external) in enumerate(choices)
+    )

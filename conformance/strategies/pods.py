@@ -10,7 +10,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from conformance.strategies import pools
-from conformance.strategies.nodes import node_ip
+from conformance.strategies.addresses import ONE_STACK, node_ip, pod_ip
 from reference.frozenmap import FrozenMap
 from reference.objects import (
     ConfigMap,
@@ -39,17 +39,21 @@ from reference.objects import (
 
 @frozen
 class State:
-    """A pod's phase, Ready condition (None: there is none), deletion and address."""
+    """A pod's phase, Ready condition (None: there is none), deletion and addresses.
+
+    With `one_family` it has only one in a cluster of two, as a pod from before the second.
+    """
 
     phase: str = "Running"
     ready: str | None = "True"
     terminating: bool = False
     has_ip: bool = True
+    one_family: bool = False
 
 
 STATES = (
     # Ready ones often, or most Services would have no endpoint that is of use.
-    *[State()] * 6,
+    *[State()] * 9,
     *[State(ready="False")] * 2,
     *[State(terminating=True)] * 2,
     State(ready="False", terminating=True),
@@ -152,29 +156,40 @@ MEMBER = -1
 
 _PLACES = pools.choices(
     pools.USUAL_NAMESPACES,
-    # Selected by one of the Services as often as not, or with labels that nearly are.
-    (*(len(pools.LABELS) * [MEMBER]), *pools.LABELS),
+    # Selected by one of the Services more often than not, or with labels that nearly are.
+    (*(2 * len(pools.LABELS) * [MEMBER]), *pools.LABELS),
     tuple(range(len(pools.NODE_NAMES))),
 )
-_CONDITIONS = pools.choices(STATES, (25, 15, 5, 20), (True, False))
+_STARTS = (25, 15, 5, 20)
+_CONDITIONS = pools.choices(STATES, _STARTS, (True, False))
+_CONDITIONS_OF_TWO_FAMILIES = pools.choices((*STATES, *[State(one_family=True)] * 3), _STARTS, (True, False))
 _CONTENTS = pools.choices(CONTAINERS, VARIABLES, DNS)
 
 Choice = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
 
 
-def pod_choices() -> st.SearchStrategy[Choice]:
-    """The three choices that make a pod."""
-    return st.tuples(st.sampled_from(_PLACES), st.sampled_from(_CONDITIONS), st.sampled_from(_CONTENTS))
+def pod_choices(*, dual_stack: bool = False) -> st.SearchStrategy[Choice]:
+    """The three choices that make a pod; `dual_stack` for clusters that may have two families."""
+    conditions = _CONDITIONS_OF_TWO_FAMILIES if dual_stack else _CONDITIONS
+    return st.tuples(st.sampled_from(_PLACES), st.sampled_from(conditions), st.sampled_from(_CONTENTS))
 
 
-def build(index: int, choice: Choice, *, nodes: int, services: Sequence[Service]) -> Pod:
+def build(
+    index: int,
+    choice: Choice,
+    *,
+    nodes: int,
+    services: Sequence[Service],
+    families: tuple[str, ...] = ONE_STACK,
+) -> Pod:
     """The pod at `index` on one of the first `nodes` nodes, made for one of `services` or for none."""
     (namespace, labels, place), (state, started_at, links), (containers, variables, dns) = choice
     if labels == MEMBER:
         namespace, labels = _membership(services, index, namespace)
     hostname, subdomain, host_network, dns_policy, dns_config = dns
     node = place % nodes
-    ip = node_ip(node) if host_network else f"10.244.{node}.{index + 2}"
+    own = families[:1] if state.one_family else families
+    ips = tuple(node_ip(node, family) if host_network else pod_ip(node, index + 2, family) for family in own)
     regular, init = containers
     env, env_from = variables
     if env or env_from:
@@ -206,8 +221,8 @@ def build(index: int, choice: Choice, *, nodes: int, services: Sequence[Service]
         ),
         status=PodStatus(
             phase=state.phase,
-            pod_ip=ip if state.has_ip else "",
-            pod_ips=(PodIP(ip),) if state.has_ip else (),
+            pod_ip=ips[0] if state.has_ip else "",
+            pod_ips=tuple(map(PodIP, ips)) if state.has_ip else (),
             conditions=() if state.ready is None else (PodCondition("Ready", state.ready),),
             container_statuses=tuple(
                 ContainerStatus(container.name, ContainerState(ContainerStateRunning(started_at)))
@@ -222,7 +237,8 @@ def _membership(services: Sequence[Service], index: int, namespace: str) -> tupl
     selecting = [service for service in services if service.spec.selector]
     if not selecting:
         return namespace, pools.LABELS[0]
-    service = selecting[index % len(selecting)]
+    # Two after one another, as a choice needs two.
+    service = selecting[index // 2 % len(selecting)]
     return service.metadata.namespace, service.spec.selector or pools.LABELS[0]
 
 

@@ -50,6 +50,8 @@ SELECTORS: tuple[Labels | None, ...] = (
 
 NODE_NAMES = ("node-a", "node-b", "node-c")
 ZONES = ("zone-a", "zone-b", None)
+# A node's zone, and whether it has an ExternalIP as well.
+NODES = tuple((zone, external) for external in (False, True) for zone in ZONES)
 
 
 def choices(*fields: tuple[object, ...]) -> list[tuple[object, ...]]:

@@ -9,10 +9,18 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.strategies import pools
+from conformance.strategies.addresses import (
+    IPV4,
+    IPV6,
+    ONE_STACK,
+    POD_CIDRS,
+    cluster_ips,
+    external_ip,
+    load_balancer_ip,
+)
 from reference.endpoints.hints import TOPOLOGY_MODE_ANNOTATION
 from reference.frozenmap import EMPTY, FrozenMap
 from reference.objects import (
-    CLUSTER_IP_NONE,
     SERVICE_PROXY_NAME_LABEL,
     ClientIPConfig,
     Labels,
@@ -66,6 +74,12 @@ _EXTERNAL_NAMES = {
 _NODE_PORTS = (_LOAD_BALANCERS | {Shape.NODE_PORT, Shape.NODE_PORT_AND_EXTERNAL_IP}) - {
     Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS
 }
+_INGRESS_ADDRESSES = {
+    Shape.LOAD_BALANCER: 1,
+    Shape.LOAD_BALANCER_TWO_IPS: 2,
+    Shape.LOAD_BALANCER_PROXY: 1,
+    Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS: 1,
+}
 _EXTERNAL_IPS = frozenset({Shape.EXTERNAL_IP, Shape.NODE_PORT_AND_EXTERNAL_IP})
 
 PORTS: tuple[tuple[ServicePort, ...], ...] = (
@@ -90,6 +104,23 @@ SOURCE_RANGES: tuple[tuple[str, ...], ...] = (
     ("192.168.0.0/24", "203.0.113.7/32"),
     ("0.0.0.0/0",),
 )
+# Of both families, or of one, which then leaves the other one open (LB-007).
+_SOURCE_RANGES_OF_TWO_FAMILIES: tuple[tuple[str, ...], ...] = (
+    *SOURCE_RANGES[:4],
+    ("203.0.113.0/24", "10.244.0.0/16", "2001:db8:203::/48", POD_CIDRS[1]),
+    ("198.51.100.0/24",),
+    ("192.168.0.0/24", "203.0.113.7/32", "2001:db8:198::9/128"),
+    ("0.0.0.0/0", "2001:db8:198::/48"),
+    ("2001:db8:203::/48",),
+    ("198.51.100.0/24", "::/0"),
+)
+
+_FAMILIES: tuple[tuple[str, ...], ...] = (
+    (IPV4,),
+    (IPV4, IPV6),
+    (IPV6,),
+    (IPV6, IPV4),
+)
 
 _TOPOLOGY_MODE = FrozenMap({TOPOLOGY_MODE_ANNOTATION: "Auto"})
 
@@ -106,29 +137,30 @@ _SHAPES = pools.choices(tuple(Shape) + _USUAL, pools.SELECTORS)
 _POLICIES = pools.choices(
     ("Cluster", "Local"),  # internalTrafficPolicy
     ("Cluster", "Local"),  # externalTrafficPolicy
-    (None, None, None, 10800, 60),  # ClientIP affinity and its time-out
+    # ClientIP affinity and its time-out: a short one can be waited for.
+    (None, None, None, 10800, 60, 2),
     (False, True),  # publishNotReadyAddresses
 )
 _AUTO = "Auto"
 """Stands for the annotation that is set in place of a traffic distribution."""
-_DETAILS = pools.choices(
-    PORTS,
-    SOURCE_RANGES,
-    (EMPTY, FrozenMap({"team": "a"}), FrozenMap({SERVICE_PROXY_NAME_LABEL: "other"})),
-    # Proportional hints are seldom possible in a small cluster.
-    (*2 * (None, "PreferSameZone", "PreferSameNode"), _AUTO),
+_LABELS = (EMPTY, FrozenMap({"team": "a"}), FrozenMap({SERVICE_PROXY_NAME_LABEL: "other"}))
+# Proportional hints are seldom possible in a small cluster.
+_DISTRIBUTIONS = (*2 * (None, "PreferSameZone", "PreferSameNode"), _AUTO)
+_DETAILS = pools.choices(PORTS, SOURCE_RANGES, _LABELS, _DISTRIBUTIONS, _FAMILIES[:1])
+_DETAILS_OF_TWO_FAMILIES = pools.choices(
+    PORTS, _SOURCE_RANGES_OF_TWO_FAMILIES, _LABELS, _DISTRIBUTIONS, _FAMILIES
 )
 
 Choice = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
 
 
-def service_choices() -> st.SearchStrategy[Choice]:
-    """The four choices that make a Service."""
+def service_choices(*, dual_stack: bool = False) -> st.SearchStrategy[Choice]:
+    """The four choices that make a Service; `dual_stack` for clusters that may have two families."""
     return st.tuples(
         st.sampled_from(_IDENTITIES),
         st.sampled_from(_SHAPES),
         st.sampled_from(_POLICIES),
-        pools.evenly(_DETAILS),
+        pools.evenly(_DETAILS_OF_TWO_FAMILIES if dual_stack else _DETAILS),
     )
 
 
@@ -142,9 +174,19 @@ def service_name(namespace: str, wanted: int, taken: set[tuple[str, str]]) -> st
     return f"extra-{len(taken)}"
 
 
-def build(index: int, choice: Choice, *, taken: set[tuple[str, str]]) -> Service:
+def build(
+    index: int,
+    choice: Choice,
+    *,
+    taken: set[tuple[str, str]],
+    cluster_families: tuple[str, ...] = ONE_STACK,
+) -> Service:
     """The Service at `index`; its name is added to `taken`."""
-    (namespace, wanted, created), (shape, selector), policies, (ports, ranges, labels, distribution) = choice
+    (namespace, wanted, created), (shape, selector), policies, details = choice
+    ports, ranges, labels, distribution, families = details
+    if cluster_families == ONE_STACK:
+        families = ONE_STACK
+        ranges = tuple(cidr for cidr in ranges if ":" not in cidr)
     name = service_name(namespace, wanted, taken)
     taken.add((namespace, name))
     auto = distribution == _AUTO
@@ -167,8 +209,18 @@ def build(index: int, choice: Choice, *, taken: set[tuple[str, str]]) -> Service
         return Service(metadata, spec)
     return Service(
         metadata,
-        _spec(index, shape, selector, policies, ports, ranges, None if auto else distribution),
-        ServiceStatus(LoadBalancerStatus(_ingress(index, shape))),
+        _spec(
+            index,
+            shape,
+            selector,
+            policies,
+            ports,
+            ranges,
+            None if auto else distribution,
+            families,
+            cluster_families,
+        ),
+        ServiceStatus(LoadBalancerStatus(_ingress(index, shape, cluster_families))),
     )
 
 
@@ -180,12 +232,14 @@ def _spec(
     ports: tuple[ServicePort, ...],
     ranges: tuple[str, ...],
     distribution: str | None,
+    families: tuple[str, ...],
+    cluster_families: tuple[str, ...],
 ) -> ServiceSpec:
     internal, external, affinity, publish = policies
     headless = shape in _HEADLESS
     load_balancer = shape in _LOAD_BALANCERS
     accessible = shape in _NODE_PORTS or shape in _EXTERNAL_IPS or load_balancer
-    cluster_ip = CLUSTER_IP_NONE if headless else f"10.96.0.{20 + index}"
+    ips = cluster_ips(index, families, headless=headless)
     if shape is Shape.HEADLESS_WITHOUT_PORTS:
         ports = ()
     return ServiceSpec(
@@ -195,11 +249,11 @@ def _spec(
             _with_node_port(port, 30100 + 10 * index + place if shape in _NODE_PORTS else 0)
             for place, port in enumerate(ports)
         ),
-        cluster_ip=cluster_ip,
-        cluster_ips=(cluster_ip,),
-        ip_families=("IPv4",),
-        ip_family_policy="SingleStack",
-        external_ips=_external_ips(index, len(ports)) if shape in _EXTERNAL_IPS else (),
+        cluster_ip=ips[0],
+        cluster_ips=ips,
+        ip_families=families,
+        ip_family_policy="PreferDualStack" if len(families) > 1 else "SingleStack",
+        external_ips=_external_ips(index, len(ports), cluster_families) if shape in _EXTERNAL_IPS else (),
         external_traffic_policy=external if accessible else "",
         internal_traffic_policy=internal,
         session_affinity="ClientIP" if affinity else "None",
@@ -214,10 +268,10 @@ def _spec(
     )
 
 
-def _external_ips(index: int, ports: int) -> tuple[str, ...]:
-    """Two of them where there are several ports."""
-    first = f"198.18.0.{20 + index}"
-    return (first,) if ports < 2 else (first, f"198.18.1.{20 + index}")
+def _external_ips(index: int, ports: int, families: tuple[str, ...]) -> tuple[str, ...]:
+    """Two of them where there are several ports; of each family of the cluster, the Service's or not."""
+    first = tuple(external_ip(index, 0, family) for family in families)
+    return first if ports < 2 else (*first, external_ip(index, 1, IPV4))
 
 
 def _with_node_port(port: ServicePort, node_port: int) -> ServicePort:
@@ -226,20 +280,17 @@ def _with_node_port(port: ServicePort, node_port: int) -> ServicePort:
     return ServicePort(port.port, port.name, port.protocol, port.target_port, node_port, port.app_protocol)
 
 
-def _ingress(index: int, shape: Shape) -> tuple[LoadBalancerIngress, ...]:
-    first = f"198.19.0.{20 + index}"
-    if shape is Shape.LOAD_BALANCER_TWO_IPS:
-        return (
-            LoadBalancerIngress(first, ip_mode="VIP"),
-            LoadBalancerIngress(f"198.19.1.{20 + index}", ip_mode="VIP"),
-        )
-    if shape is Shape.LOAD_BALANCER_PROXY:
-        return (LoadBalancerIngress(first, ip_mode="Proxy"),)
+def _ingress(index: int, shape: Shape, families: tuple[str, ...]) -> tuple[LoadBalancerIngress, ...]:
+    """Of each family of the cluster, whether or not it is one of the Service's (DUAL-005)."""
     if shape is Shape.LOAD_BALANCER_HOSTNAME:
         return (LoadBalancerIngress(hostname="lb.example.com"),)
-    if shape in (Shape.LOAD_BALANCER, Shape.LOAD_BALANCER_WITHOUT_NODE_PORTS):
-        return (LoadBalancerIngress(first, ip_mode="VIP"),)
-    return ()
+    count = _INGRESS_ADDRESSES.get(shape, 0)
+    mode = "Proxy" if shape is Shape.LOAD_BALANCER_PROXY else "VIP"
+    return tuple(
+        LoadBalancerIngress(load_balancer_ip(index, place, family), ip_mode=mode)
+        for place in range(count)
+        for family in families
+    )
 
 
 def kubernetes_service() -> Service:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.strategies import pools
+from conformance.strategies.addresses import IPV4, IPV6, ONE_STACK, pod_ip
 from reference.frozenmap import FrozenMap
 from reference.objects import (
     CLUSTER_IP_NONE,
@@ -49,21 +50,33 @@ _ENDPOINTS = pools.choices(CONDITIONS, (0, 1, None, 2), _HINTS, (None, "host-1",
 _NUMBERS = {fields: number for number, fields in enumerate(_ENDPOINTS)}
 
 _PORTS = ("same", "number", "two", "wrong name", "wrong protocol", "none")
-_SLICES = pools.choices(_PORTS, (False, True))
+_SLICES = pools.choices(_PORTS, (False, True), (False,))
+# Of the family that is not the Service's primary one, where the cluster has two.
+_SLICES_OF_TWO_FAMILIES = pools.choices(_PORTS, (False, True), (False, True))
 
 Choice = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
 
 
-def slice_choices(*, max_endpoints: int) -> st.SearchStrategy[Choice]:
-    """What makes a slice: its ports, and one choice for each endpoint."""
+def slice_choices(*, max_endpoints: int, dual_stack: bool = False) -> st.SearchStrategy[Choice]:
+    """What makes a slice: its ports, and one choice for each endpoint.
+
+    `dual_stack` is for clusters that may have two families.
+    """
+    pieces = _SLICES_OF_TWO_FAMILIES if dual_stack else _SLICES
     return st.tuples(
-        st.sampled_from(_SLICES), st.lists(pools.evenly(_ENDPOINTS), min_size=1, max_size=max_endpoints)
+        st.sampled_from(pieces), st.lists(pools.evenly(_ENDPOINTS), min_size=1, max_size=max_endpoints)
     )
 
 
-def build(index: int, choice: Choice, *, service: Service, nodes: int) -> EndpointSlice:
+def build(
+    index: int, choice: Choice, *, service: Service, nodes: int, families: tuple[str, ...] = ONE_STACK
+) -> EndpointSlice:
     """The slice at `index`, written by hand for `service`."""
-    (ports, headless), endpoints = choice
+    (ports, headless, other), endpoints = choice
+    family = service.spec.ip_families[0]
+    if other and len(families) > 1:
+        # A family that the Service may well lack: such a slice counts for nothing.
+        family = IPV6 if family == IPV4 else IPV4
     labels = {SERVICE_NAME_LABEL: service.metadata.name}
     if headless and index % 2:
         labels[HEADLESS_LABEL] = ""
@@ -75,21 +88,28 @@ def build(index: int, choice: Choice, *, service: Service, nodes: int) -> Endpoi
             labels=FrozenMap(labels),
             creation_timestamp=1,
         ),
-        address_type="IPv4",
+        address_type=family,
         endpoints=tuple(
-            _endpoint(place, fields, nodes=nodes, headless=service.spec.cluster_ip == CLUSTER_IP_NONE)
+            _endpoint(
+                place,
+                fields,
+                nodes=nodes,
+                headless=service.spec.cluster_ip == CLUSTER_IP_NONE,
+                family=family,
+            )
             for place, fields in enumerate(endpoints)
         ),
         ports=_ports(ports, service),
     )
 
 
-def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int, headless: bool) -> Endpoint:
+def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int, headless: bool, family: str) -> Endpoint:
     """Some have a second address, which no proxy uses (RT-005); whether a name has it is left open."""
     conditions, node, hints, hostname = fields
     on_node = None if node is None else node % nodes
-    address = _address(on_node, place, fields)
-    second = f"{address.rpartition('.')[0]}.{_BEYOND + place}"
+    subnet, number = _address(on_node, place, fields)
+    address = pod_ip(subnet, number, family)
+    second = pod_ip(subnet, _BEYOND + place, family)
     return Endpoint(
         addresses=(address,) if headless or _NUMBERS[fields] % 3 else (address, second),
         conditions=conditions,
@@ -100,18 +120,20 @@ def _endpoint(place: int, fields: tuple[Any, ...], *, nodes: int, headless: bool
 
 
 _BEYOND = 251
-"""From here on the last octet is that of no first address."""
+"""From here on the last part is that of no first address."""
 
 
-def _address(node: int | None, place: int, fields: tuple[Any, ...]) -> str:
-    """Follows from the place in the list and from all that is said of the endpoint.
+def _address(node: int | None, place: int, fields: tuple[Any, ...]) -> tuple[int, int]:
+    """The subnet and the number in it.
+
+    It follows from the place in the list and from all that is said of the endpoint.
 
     So slices of one Service overlap, as they do while endpoints move between
     slices, and copies of one endpoint never contradict each other: which of them
     would win is not specified (RT-007).
     """
     number = place * len(_ENDPOINTS) + _NUMBERS[fields]
-    return f"10.244.{10 + 40 * (3 if node is None else node) + number // 250}.{number % 250 + 1}"
+    return 10 + 40 * (3 if node is None else node) + number // 250, number % 250 + 1
 
 
 def _ports(kind: str, service: Service) -> tuple[EndpointPort, ...]:

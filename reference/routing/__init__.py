@@ -33,6 +33,7 @@ from reference.routing.frontends import (
     processing_node,
 )
 from reference.routing.health import health_check
+from reference.routing.modes import Mode, decide_in_mode
 from reference.routing.table import RoutingTable
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Candidate",
     "Destination",
     "Match",
+    "Mode",
     "ProxyNode",
     "RoutingTable",
     "candidates",
@@ -47,6 +49,7 @@ __all__ = [
     "cluster_set",
     "compile",
     "decide",
+    "decide_in_mode",
     "has_any",
     "health_check",
     "local_set",

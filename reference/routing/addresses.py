@@ -65,6 +65,12 @@ class ProxyNode:
     addresses: frozenset[str]
     internal: tuple[str, ...]
 
+    @property
+    def internal_of_each_family(self) -> tuple[str, ...]:
+        """The primary addresses."""
+        found = (self.primary(family) for family in (IPV4, IPV6))
+        return tuple(ip for ip in found if ip is not None)
+
     def primary(self, family: str) -> str | None:
         """The node's primary address of a family (NP-001)."""
         return next((ip for ip in self.internal if family_of(ip) == family), None)

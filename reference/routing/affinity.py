@@ -10,6 +10,8 @@ from attrs import field, frozen
 from reference.frozenmap import FrozenMap
 from reference.objects import ServiceSpec
 from reference.questions import Backend, Connection, Decision, Outcome
+from reference.routing.addresses import family_of
+from reference.routing.frontends import is_proxied
 from reference.routing.table import RoutingTable
 
 DEFAULT_TIMEOUT = 10800
@@ -93,6 +95,29 @@ class AffinityState:
             None if replaced is None else replaced & backends,
             rules=(*decision.rules, "AFF-002"),
         )
+
+    def synced(self, table: RoutingTable) -> AffinityState:
+        """The state after a change to the cluster of `table`.
+
+        The record of an endpoint that left what its node may reach is gone, and so are
+        those of a port without affinity (AFF-009, AFF-012).
+        """
+        ports = {
+            (service.metadata.namespace, service.metadata.name, port.name, port.protocol): (service, port)
+            for service in table.cluster.services
+            for port in service.spec.ports
+            if is_proxied(service) and timeout(service.spec) is not None
+        }
+        kept: dict[Key, Record] = {}
+        for key, record in self.records.items():
+            found = ports.get((key.namespace, key.service, key.port_name, key.protocol))
+            node = table.nodes.get(key.node)
+            if found is None or node is None:
+                continue
+            sets = table.sets(*found, family_of(key.client_ip))
+            if record.backend in sets.cluster(node).backends | sets.local(node).backends:
+                kept[key] = record
+        return AffinityState(FrozenMap(kept))
 
     def record(self, table: RoutingTable, connection: Connection, backend: Backend) -> AffinityState:
         """The state after the connection got `backend`: each new one restarts the timer (AFF-007)."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from reference.objects import Cluster, NamespacedName, Service
 from reference.questions import HealthCheck, HealthCheckAnswer
 from reference.routing.candidates import Candidate, candidates
-from reference.routing.frontends import is_proxied
+from reference.routing.frontends import families, is_proxied
 
 NOT_SERVED = HealthCheckAnswer(0)
 
@@ -35,13 +35,17 @@ def answer(service: Service, endpoints: Iterable[Candidate], node: str) -> Healt
 
 
 def health_check(cluster: Cluster, check: HealthCheck) -> HealthCheckAnswer:
-    """What a request to a health check node port of a node gets (HC-002)."""
+    """What a request to a health check node port of a node gets, each family for itself (HC-002, HC-011)."""
     if all(node.metadata.name != check.node for node in cluster.nodes):
         return NOT_SERVED
     for service in cluster.services:
         if is_checked(service) and service.spec.health_check_node_port == check.port:
+            if check.family not in families(service.spec):
+                return NOT_SERVED
             endpoints = [
-                endpoint for port in service.spec.ports for endpoint in candidates(cluster, service, port)
+                endpoint
+                for port in service.spec.ports
+                for endpoint in candidates(cluster, service, port, check.family)
             ]
             return answer(service, endpoints, check.node)
     return NOT_SERVED

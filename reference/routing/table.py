@@ -206,7 +206,11 @@ class RoutingTable:
     def health_check(self, check: HealthCheck) -> HealthCheckAnswer:
         """What a request to a health check node port gets."""
         service = self._checks.get(check.port)
-        if service is None or check.node not in self.nodes:
+        if service is None or check.node not in self.nodes or check.family not in families(service.spec):
             return health.NOT_SERVED
-        endpoints = [endpoint for port in service.spec.ports for endpoint in self.candidates(service, port)]
+        endpoints = [
+            endpoint
+            for port in service.spec.ports
+            for endpoint in self.candidates(service, port, check.family)
+        ]
         return health.answer(service, endpoints, check.node)

@@ -200,4 +200,6 @@ def test_no_invariant_is_stronger_than_its_strongest_requirement() -> None:
         levels = {catalogue.get(name).level for name in invariant.requirements}
         strongest = min(_STRENGTHS.get(level, 4) for level in levels)
         assert _STRENGTHS.get(invariant.level, 4) >= strongest, invariant.id
+        if invariant.level in (Level.KUBE_PROXY_IPTABLES, Level.KUBE_PROXY_NFTABLES):
+            levels |= {invariant.level} if Level.KUBE_PROXY in levels else set()
         assert strongest < 4 or invariant.level in levels, invariant.id

@@ -20,7 +20,16 @@ from conformance.profiles import Profile, bundled, load_profile
 from conformance.strategies import pools
 from tests.profiles.samples import KNOWN, TODAY
 
-BUNDLED = ("coredns", "deep", "kube-proxy", "kubernetes", "quick", "standard")
+BUNDLED = (
+    "coredns",
+    "deep",
+    "kube-proxy-iptables",
+    "kube-proxy-nftables",
+    "kube-proxy",
+    "kubernetes",
+    "quick",
+    "standard",
+)
 
 
 def _write(path: Path, text: str) -> Path:
@@ -65,6 +74,10 @@ def test_parity_profiles() -> None:
         claims = load_profile(name).claims
         assert claims.levels == everybody | {level}
         assert load_profile("kubernetes").claims.levels > claims.levels
+    for mode in (Level.KUBE_PROXY_IPTABLES, Level.KUBE_PROXY_NFTABLES):
+        claims = load_profile(mode.value).claims
+        assert claims.levels == everybody | {Level.KUBE_PROXY, mode}
+        assert claims.features == {"dual-stack"}
     assert load_profile("kubernetes").claims.areas == tuple(Area)
 
 
@@ -161,8 +174,8 @@ def test_adapter_options(tmp_path: Path) -> None:
 
 
 def test_known_features() -> None:
-    """A feature is known with the invariants that need it."""
-    assert profiles.known_features() == {"zonal-names": ("dns.b",)}
+    """A feature is known with the invariants that need it, and the one that decides what is generated."""
+    assert profiles.known_features() == {"zonal-names": ("dns.b",), "dual-stack": ()}
 
 
 # -- digest ------------------------------------------------------------------

@@ -18,23 +18,30 @@ from conformance.engine.hunt import hunt
 from conformance.example import Example
 from conformance.faults import Fault, all_faults
 from conformance.faults.routing.making import Proxy
+from conformance.faults.routing.modes import InMode
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.selection import missing_operation
 from conformance.strategies.clusters import clusters
 from reference.objects import Cluster
+from reference.routing import Mode
 from tests.routing.variants import VARIANTS
 
 INVARIANTS = {each.id: each for each in registered().values() if each.id.startswith("routing.")}
 GENERAL = [each for each in INVARIANTS.values() if each.level in (Level.MUST, Level.CLASS)]
 FAULTS = {name: each for name, each in all_faults().items() if each.area is Area.ROUTING and each.make}
-OPERATIONS = frozenset({"route", "connect", "health_checks"})
+MODES = {
+    Level.KUBE_PROXY_IPTABLES: Mode.IPTABLES,
+    Level.KUBE_PROXY_NFTABLES: Mode.NFTABLES,
+}
+COMMON = [each for each in INVARIANTS.values() if each.level not in MODES]
+OPERATIONS = frozenset({"route", "connect", "health_checks", "update", "restart"})
 ALPHA = 1e-9
 
 
 @functools.cache
 def generated(count: int) -> tuple[Cluster, ...]:
     """The first generated clusters, always the same ones."""
-    return drawn(clusters(), examples=count)
+    return drawn(clusters(dual_stack=True), examples=count)
 
 
 def deviation(each: Invariant, case: Case) -> Deviation | None:
@@ -62,6 +69,10 @@ class Limited:
     def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
         """The answers of the proxy."""
         return self.session.ask(example, operation, questions)
+
+    def restart(self) -> bool:
+        """Restart the proxy."""
+        return self.session.restart()
 
 
 def started(make: Any) -> Session:
@@ -97,12 +108,45 @@ def _accused(proxy: Limited, invariants: Iterable[Invariant], count: int) -> dic
 
 @pytest.mark.parametrize(
     "operations",
-    [{"route", "connect", "health_checks"}, {"connect", "health_checks"}, {"route"}, {"connect"}],
+    [OPERATIONS, {"connect", "health_checks", "update"}, {"route"}, {"connect"}],
     ids=["all", "observed", "route", "connect"],
 )
-def test_the_model_is_never_accused(operations: set[str]) -> None:
+def test_the_model_is_never_accused(operations: Collection[str]) -> None:
     """Neither by its decisions nor by what its connections show."""
-    assert accused(Proxy, INVARIANTS.values(), 60, operations) == {}
+    assert accused(Proxy, COMMON, 60, operations) == {}
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["decisions", "connections"])
+@pytest.mark.parametrize("level", MODES, ids=lambda level: level.value)
+def test_a_mode_of_kube_proxy_is_never_accused(level: Level, observed: bool) -> None:
+    """Each mode passes what is common to all, and what is its own."""
+
+    class InThisMode(InMode):
+        kind = MODES[level]
+
+    operations = OPERATIONS - {"route"} if observed else OPERATIONS
+    own = [each for each in INVARIANTS.values() if each.level is level]
+    assert own
+    assert accused(InThisMode, [*COMMON, *own], 60, operations) == {}
+
+
+class KeepsItsRecords(Proxy):
+    """A proxy that keeps the records of affinity over clusters, too, as a kernel does."""
+
+    def apply(self, cluster: Cluster) -> None:
+        """Take this state, with the records of those endpoints that are still there."""
+        affinity, now = self._affinity, self._now
+        super().apply(cluster)
+        self._now = now
+        self._affinity = None if affinity is None else affinity.synced(self.model.routing)
+
+
+@pytest.mark.parametrize("operations", [OPERATIONS, OPERATIONS - {"route"}], ids=["all", "observed"])
+def test_records_may_outlive_everything(operations: frozenset[str]) -> None:
+    """No invariant expects that a batch, or a cluster, begins without records of affinity."""
+    affinity = [each for each in INVARIANTS.values() if ".affinity-" in each.id]
+    assert accused(KeepsItsRecords, affinity, 250, {*operations, "update"}) == {}
+    assert accused(KeepsItsRecords, COMMON, 40, {*operations, "update"}) == {}
 
 
 @pytest.mark.thorough
@@ -143,19 +187,27 @@ def test_every_invariant_has_a_fault(each: Invariant) -> None:
     raise AssertionError(f"no fault breaks {each.id}")
 
 
-def test_every_class_is_met() -> None:
-    """Over some hundred generated clusters each class of each plain invariant comes up."""
-    plain = [each for each in INVARIANTS.values() if each.kind in (Kind.AGREEMENT, Kind.STATED)]
-    met: dict[str, set[str]] = {each.id: set() for each in plain}
-    with started(Proxy) as session:
+def _meet(make: Any, invariants: Iterable[Invariant], met: dict[str, set[str]]) -> None:
+    """Note the classes of input that come up for each invariant."""
+    with started(make) as session:
         for cluster in generated(700):
             case = Case(Example(cluster=cluster), session, ALPHA)
-            for each in plain:
+            for each in invariants:
                 if met[each.id] >= set(each.classes):
                     continue
                 case.tally.classes.clear()
                 each.check(case)
                 met[each.id] |= set(case.tally.classes)
+
+
+def test_every_class_is_met() -> None:
+    """Over some hundred generated clusters each class of each plain invariant comes up."""
+    plain = [each for each in INVARIANTS.values() if each.kind in (Kind.AGREEMENT, Kind.STATED)]
+    met: dict[str, set[str]] = {each.id: set() for each in plain}
+    _meet(Proxy, [each for each in plain if each.level not in MODES], met)
+    for level, mode in MODES.items():
+        own = type("Own", (InMode,), {"kind": mode})
+        _meet(own, [each for each in plain if each.level is level], met)
     assert {name: set(INVARIANTS[name].classes) - seen for name, seen in met.items()} == {
         name: set() for name in met
     }

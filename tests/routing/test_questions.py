@@ -21,6 +21,7 @@ from conformance.strategies.clusters import clusters
 from reference.objects import Cluster, ServicePort
 from reference.questions import ClientKind, Outcome
 from reference.routing import decide
+from reference.routing.addresses import IPV4, IPV6, family_of
 from tests.routing.objects import (
     EXTERNAL_IP,
     LB_IP,
@@ -38,7 +39,7 @@ _STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_flows_are_bounded_and_repeat(made: Cluster) -> None:
     """No more than the most are asked, none twice, and the same ones of an equal cluster."""
     asked = flows(made)
@@ -48,7 +49,7 @@ def test_flows_are_bounded_and_repeat(made: Cluster) -> None:
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_every_frontend_is_asked_for(made: Cluster) -> None:
     """Each address and port of each Service is asked for by every kind of client, up to the limit."""
     asked = flows(made)
@@ -61,7 +62,16 @@ def test_every_frontend_is_asked_for(made: Cluster) -> None:
                 assert (kind, ip, port.port, port.protocol) in met
         for port in item.spec.ports:
             for node in made.nodes if port.node_port else ():
-                assert (ClientKind.EXTERNAL, internal_ip(node), port.node_port, port.protocol) in met
+                for family in (IPV4, IPV6):
+                    own = internal_ip(node, family)
+                    assert own is None or (ClientKind.EXTERNAL, own, port.node_port, port.protocol) in met
+
+
+@_STEADY
+@given(clusters(dual_stack=True))
+def test_clients_are_of_the_family_that_they_use(made: Cluster) -> None:
+    """A client has an address of the family of the address that it uses."""
+    assert all(family_of(each.client.ip) == family_of(each.ip) for each in flows(made))
 
 
 def test_a_small_cluster_is_asked_for_everything() -> None:

@@ -20,7 +20,7 @@ _STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=
 
 
 @_STEADY
-@given(clusters(), st.sampled_from(((), ("10.244.0.0/16",), ("10.244.1.0/24",))))
+@given(clusters(dual_stack=True), st.sampled_from(((), ("10.244.0.0/16",), ("10.244.1.0/24",))))
 def test_tables_decide_as_the_rules(made: Cluster, pod_cidrs: tuple[str, ...]) -> None:
     """Decision and deciding rules are the same for every flow, with and without a pod range."""
     made = evolve(made, settings=ClusterSettings(pod_cidrs=pod_cidrs))
@@ -46,7 +46,7 @@ def _shuffled_addresses(services: tuple[Service, ...], chance: random.Random) ->
 
 
 @_STEADY
-@given(clusters(), st.integers(0, 1000))
+@given(clusters(dual_stack=True), st.integers(0, 1000))
 def test_tables_decide_as_the_rules_when_addresses_collide(made: Cluster, seed: int) -> None:
     """Precedence between kinds of addresses, and the node that decides, are the same, too."""
     made = evolve(made, services=_shuffled_addresses(made.services, random.Random(seed)))
@@ -60,7 +60,7 @@ def test_tables_decide_as_the_rules_when_addresses_collide(made: Cluster, seed: 
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_tables_answer_health_checks_as_the_rules(made: Cluster) -> None:
     """So do answers to health checks."""
     table = compile(made)

@@ -11,6 +11,7 @@ from conformance.faults.routing.making import Proxy, forward, is_outer, with_end
 from reference.objects import Cluster, Endpoint, ServiceSpec
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
+from reference.routing.addresses import family_of
 from reference.routing.decision import ranges_for
 
 Change = Callable[[RoutingTable, Flow, Match, Decision], Decision]
@@ -41,16 +42,16 @@ def _inside(flow: Flow) -> bool:
     return flow.client.kind is not ClientKind.EXTERNAL
 
 
-def _has_any(table: RoutingTable, match: Match) -> bool:
-    return table.sets(match.service, match.port).has_any
+def _has_any(table: RoutingTable, flow: Flow, match: Match) -> bool:
+    return table.sets(match.service, match.port, family_of(flow.ip)).has_any
 
 
-def _local(table: RoutingTable, match: Match, node: str) -> frozenset[Backend]:
-    return table.sets(match.service, match.port).local(table.nodes[node]).backends
+def _local(table: RoutingTable, flow: Flow, match: Match, node: str) -> frozenset[Backend]:
+    return table.sets(match.service, match.port, family_of(flow.ip)).local(table.nodes[node]).backends
 
 
-def _everywhere(table: RoutingTable, match: Match, node: str) -> frozenset[Backend]:
-    return table.sets(match.service, match.port).cluster(table.nodes[node]).backends
+def _everywhere(table: RoutingTable, flow: Flow, match: Match, node: str) -> frozenset[Backend]:
+    return table.sets(match.service, match.port, family_of(flow.ip)).cluster(table.nodes[node]).backends
 
 
 def refuses_instead_of_dropping(
@@ -65,7 +66,7 @@ def lets_hosts_escape(table: RoutingTable, flow: Flow, match: Match, decision: D
     if (
         flow.client.kind is ClientKind.NODE
         and match.destination in (Destination.EXTERNAL_IP, Destination.LOAD_BALANCER_IP)
-        and not _has_any(table, match)
+        and not _has_any(table, flow, match)
     ):
         return Decision(Outcome.NOT_A_SERVICE)
     return decision
@@ -89,10 +90,10 @@ def internal_policy_for_all_inside(
         is_outer(match)
         and _inside(flow)
         and spec.internal_traffic_policy == "Local"
-        and _has_any(table, match)
+        and _has_any(table, flow, match)
         and (match.destination is not Destination.LOAD_BALANCER_IP or not spec.load_balancer_source_ranges)
     ):
-        return forward(_local(table, match, flow.client.node))
+        return forward(_local(table, flow, match, flow.client.node))
     return decision
 
 
@@ -104,9 +105,9 @@ def translates_at_the_sender(table: RoutingTable, flow: Flow, match: Match, deci
         and flow.client.kind is ClientKind.POD
         and elsewhere is not None
         and elsewhere.name != flow.client.node
-        and _has_any(table, match)
+        and _has_any(table, flow, match)
     ):
-        return forward(_everywhere(table, match, flow.client.node))
+        return forward(_everywhere(table, flow, match, flow.client.node))
     return decision
 
 
@@ -118,9 +119,9 @@ def own_node_port_is_local(table: RoutingTable, flow: Flow, match: Match, decisi
         and match.service.spec.external_traffic_policy == "Local"
         and node is not None
         and node.name == flow.client.node
-        and _has_any(table, match)
+        and _has_any(table, flow, match)
     ):
-        return forward(_local(table, match, node.name))
+        return forward(_local(table, flow, match, node.name))
     return decision
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import FrameType
@@ -20,7 +21,7 @@ from conformance.errors import UsageError
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case
 from conformance.mutants.copying import SHARED, copied, sources
-from conformance.mutants.hunt import Fate, Judgement, judge, judge_all
+from conformance.mutants.hunt import Fate, Judgement, judge, judge_all, judged_as
 from conformance.mutants.operators import JUDGES, Mutant, lines_of, mutants
 from conformance.mutants.outcome import Outcome
 from conformance.mutants.outcome import lines as lines_of_outcome
@@ -65,12 +66,19 @@ def test_a_copy_is_independent() -> None:
 
 def test_an_unchanged_copy_is_right() -> None:
     """No invariant accuses a copy in which nothing is changed."""
-    with copied(MODULE, SOURCE) as adapter, Session(InProcess(factory=adapter, trusted=True)) as session:
+    with copied(MODULE, SOURCE) as adapter, ExitStack() as stack:
+        every = all_invariants().values()
+        sessions = {
+            made: stack.enter_context(Session(InProcess(factory=made, trusted=True)))
+            for made in {judged_as(adapter, item) for item in every}
+        }
+        assert len(sessions) == 3
         for example in inputs(0, 20):
-            case = Case(example, session)
-            for item in all_invariants().values():
-                if missing_operation(item, session.supports) is None:
-                    assert judge_case(session, item, case) is None, item.id
+            cases = {made: Case(example, session) for made, session in sessions.items()}
+            for item in every:
+                made = judged_as(adapter, item)
+                if missing_operation(item, sessions[made].supports) is None:
+                    assert judge_case(sessions[made], item, cases[made]) is None, item.id
 
 
 def test_every_module_of_the_model_is_copied() -> None:

@@ -20,7 +20,7 @@ _STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_every_service_is_admitted_and_defaulted(cluster: Cluster) -> None:
     """The API server would store each generated Service, and change nothing of it."""
     for service in cluster.services:
@@ -29,7 +29,7 @@ def test_every_service_is_admitted_and_defaulted(cluster: Cluster) -> None:
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_names_addresses_and_ports_have_one_owner(cluster: Cluster) -> None:
     """No two objects share what the API server keeps unique."""
     for collection in (cluster.services, cluster.pods, cluster.endpoint_slices, cluster.nodes):
@@ -51,7 +51,7 @@ def test_names_addresses_and_ports_have_one_owner(cluster: Cluster) -> None:
 
 
 @_STEADY
-@given(clusters())
+@given(clusters(dual_stack=True))
 def test_managed_slices_are_what_the_controller_writes(cluster: Cluster) -> None:
     """The slices of the controller are those that the reference derives from the pods."""
     assert with_managed_slices(cluster) == cluster
@@ -80,7 +80,7 @@ def test_every_shape_is_reached() -> None:
     seen: Counter[str] = Counter()
 
     @_STEADY
-    @given(clusters())
+    @given(clusters(dual_stack=True))
     def count(cluster: Cluster) -> None:
         for service in cluster.services:
             spec = service.spec
@@ -111,7 +111,9 @@ def test_a_shrunk_cluster_is_small(wanted: int) -> None:
         )
 
     smallest = find(
-        clusters(), interesting, settings=settings(derandomize=True, database=None, max_examples=2000)
+        clusters(dual_stack=True),
+        interesting,
+        settings=settings(derandomize=True, database=None, max_examples=2000),
     )
     assert len(smallest.services) == 1
     assert len(smallest.pods) == wanted
@@ -121,6 +123,51 @@ def test_a_shrunk_cluster_is_small(wanted: int) -> None:
 
 def _local(service: Service) -> bool:
     return service.spec.internal_traffic_policy == "Local"
+
+
+def test_both_families_come_up() -> None:
+    """A third of the clusters has two families, and in these there is everything of both."""
+    seen: Counter[object] = Counter()
+
+    @_STEADY
+    @given(clusters(dual_stack=True))
+    def count(cluster: Cluster) -> None:
+        two = len(cluster.settings.service_cidrs) > 1
+        seen["two" if two else "one"] += 1
+        if not two:
+            assert not any(":" in ip for service in cluster.services for ip in service.spec.cluster_ips)
+            assert not any(piece.address_type != "IPv4" for piece in cluster.endpoint_slices)
+            assert not any(":" in entry.ip for pod in cluster.pods for entry in pod.status.pod_ips)
+            return
+        for service in cluster.services:
+            if service.spec.type != "ExternalName":
+                seen["families", service.spec.ip_families] += 1
+            seen["external"] += any(":" in ip for ip in service.spec.external_ips)
+            seen["balanced"] += any(":" in each.ip for each in service.status.load_balancer.ingress)
+            seen["ranges"] += any(":" in cidr for cidr in service.spec.load_balancer_source_ranges)
+        for piece in cluster.endpoint_slices:
+            seen["slices", piece.address_type, MANAGED_BY_LABEL in piece.metadata.labels] += 1
+        for pod in cluster.pods:
+            seen["pods", len(pod.status.pod_ips)] += 1
+
+    count()
+    assert 40 < seen["two"] < seen["one"]
+    assert all(seen.values()), seen
+    assert {key for key in seen if isinstance(key, tuple) and key[0] == "families"} == {
+        ("families", families) for families in (("IPv4",), ("IPv6",), ("IPv4", "IPv6"), ("IPv6", "IPv4"))
+    }
+
+
+def test_one_family_unless_two_are_asked_for() -> None:
+    """Who does not claim dual-stack never meets an IPv6 address."""
+
+    @_STEADY
+    @given(clusters())
+    def count(cluster: Cluster) -> None:
+        assert "fd00" not in repr(cluster)
+        assert "2001:db8" not in repr(cluster)
+
+    count()
 
 
 def test_strategies_are_lazy() -> None:

@@ -3,22 +3,30 @@
 
 from conformance.faults.routing import (
     affinity,
+    arrivals,
     conditions,
     endpoint_updates,
+    families,
     frontends,
     health,
     membership,
+    modes,
+    parity,
     policies,
     updates,
 )
 
 __all__ = [
     "affinity",
+    "arrivals",
     "conditions",
     "endpoint_updates",
+    "families",
     "frontends",
     "health",
     "membership",
+    "modes",
+    "parity",
     "policies",
     "updates",
 ]

@@ -11,8 +11,9 @@ from conformance.faults.base import behaves
 from conformance.faults.routing.making import Proxy, with_services
 from conformance.model import Model
 from reference.objects import Cluster, Service
-from reference.questions import Backend, ClientKind, Connection, Decision, Observation
+from reference.questions import Backend, ClientKind, Connection, Decision
 from reference.routing import AffinityState, RoutingTable
+from reference.routing.addresses import family_of
 from reference.routing.affinity import Key, Record, key_of
 
 
@@ -40,7 +41,6 @@ class Affinity(Proxy):
     honours_sets = True
     slides = True
     expires = True
-    outlives_batches = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +63,11 @@ class Affinity(Proxy):
         """Move to this state, with the records."""
         records = self.records
         super().update(cluster)
-        self.records = records
+        self.records = self.after_update(records)
 
-    def connect(self, connections: Sequence[Connection]) -> Sequence[Observation]:
-        """As it is seen from outside."""
-        if not self.outlives_batches:
-            self.records = {}
-        return super().connect(connections)
+    def after_update(self, records: dict[object, Record]) -> dict[object, Record]:
+        """The records that are left after an update."""
+        return records
 
     def narrowed(
         self, table: RoutingTable, state: AffinityState, connection: Connection, decision: Decision
@@ -197,20 +195,57 @@ class AboveThePolicy(Affinity):
 class KeptUntilDeleted(Affinity):
     """A record is honoured until its endpoint is deleted, ready or not."""
 
-    outlives_batches = True
-
     def narrowed(
         self, table: RoutingTable, state: AffinityState, connection: Connection, decision: Decision
     ) -> Decision:
         """What affinity leaves of a decision."""
         match = table.match(connection.flow)
         assert match is not None
-        listed = {each.backend for each in table.candidates(match.service, match.port)}
+        listed = {
+            each.backend
+            for each in table.candidates(match.service, match.port, family_of(connection.flow.ip))
+        }
         found = key_of(table, connection)
         record = self.records.get(found[0]) if found else None
         if record is not None and record.backend in listed - decision.backends:
             return evolve(decision, backends=frozenset({record.backend}))
         return super().narrowed(table, state, connection, decision)
+
+
+@behaves("AFF-013")
+class UpdatesClearTheRecords(Affinity):
+    """Whenever the endpoints of any Service change, all records are dropped."""
+
+    def after_update(self, records: dict[object, Record]) -> dict[object, Record]:
+        """The records that are left after an update."""
+        return {}
+
+
+@behaves("AFF-013")
+class TheNewestGetsAll(Affinity):
+    """Records are kept by the place in the list of endpoints, which changes when one comes."""
+
+    def narrowed(
+        self, table: RoutingTable, state: AffinityState, connection: Connection, decision: Decision
+    ) -> Decision:
+        """What affinity leaves of a decision."""
+        found = key_of(table, connection)
+        if found is None:
+            return decision
+        members = sorted(decision.backends)
+        known = self.places.get(found[0])
+        place = members.index(self.pick(members)) if known is None else known
+        self.places[found[0]] = place
+        return evolve(decision, backends=frozenset({members[place % len(members)]}))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[Key, int] = {}
+
+
+@behaves("AFF-009")
+class RecordsOutliveEndpoints(Affinity):
+    """The record of an endpoint is kept while the endpoint is gone, and honoured once it is back."""
 
 
 @behaves("AFF-012")

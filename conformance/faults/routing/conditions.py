@@ -11,6 +11,7 @@ from conformance.model import Model
 from reference.objects import Cluster, Endpoint, EndpointConditions
 from reference.questions import Decision, Flow, Outcome
 from reference.routing import Match, RoutingTable
+from reference.routing.addresses import family_of
 
 READY = EndpointConditions(True, True, False)
 
@@ -72,7 +73,7 @@ def draining_is_gone(cluster: Cluster) -> Cluster:
 @decides("TERM-003", "TERM-004")
 def one_fallback_for_all(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """A node's draining endpoints are used only while nothing is ready on any node."""
-    ready = any(each.ready for each in table.candidates(match.service, match.port))
+    ready = any(each.ready for each in table.candidates(match.service, match.port, family_of(flow.ip)))
     return Decision(Outcome.DROP) if "TERM-003" in decision.rules and ready else decision
 
 
@@ -93,7 +94,7 @@ def published_is_not_ready_enough(
     table: RoutingTable, flow: Flow, match: Match, decision: Decision
 ) -> Decision:
     """A terminating endpoint is left out while others are ready, although it is published as ready itself."""
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     steady = frozenset(each.backend for each in every if each.ready and not each.terminating)
     return narrowed_to(decision, steady) if steady & decision.backends else decision
 
@@ -139,7 +140,7 @@ def reads_the_traffic_distribution(
     node = table.processing_node(flow)
     if match.service.spec.traffic_distribution is None or node is None:
         return decision
-    here = table.sets(match.service, match.port).local(node).backends
+    here = table.sets(match.service, match.port, family_of(flow.ip)).local(node).backends
     return narrowed_to(decision, here) if here & decision.backends else decision
 
 
@@ -149,7 +150,7 @@ def zones_before_nodes(table: RoutingTable, flow: Flow, match: Match, decision: 
     node = table.processing_node(flow)
     if "TOPO-004" not in decision.rules or node is None:
         return decision
-    ready = [each for each in table.candidates(match.service, match.port) if each.ready]
+    ready = [each for each in table.candidates(match.service, match.port, family_of(flow.ip)) if each.ready]
     here = frozenset(each.backend for each in ready if node.zone in each.zone_hints)
     if not here or not all(each.zone_hints for each in ready):
         return decision
@@ -162,7 +163,7 @@ def some_hints_are_enough(table: RoutingTable, flow: Flow, match: Match, decisio
     node = table.processing_node(flow)
     if node is None or "RT-001" not in decision.rules:
         return decision
-    ready = [each for each in table.candidates(match.service, match.port) if each.ready]
+    ready = [each for each in table.candidates(match.service, match.port, family_of(flow.ip)) if each.ready]
     here = frozenset(each.backend for each in ready if node.zone and node.zone in each.zone_hints)
     return narrowed_to(decision, here) if here else decision
 
@@ -171,7 +172,7 @@ def some_hints_are_enough(table: RoutingTable, flow: Flow, match: Match, decisio
 def first_zone_hint_only(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """Of several zones for which an endpoint is hinted only the first one counts."""
     node = table.processing_node(flow)
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     first = frozenset(each.backend for each in every if node and each.zone_hints[:1] == (node.zone,))
     heeded = "TOPO-004" in decision.rules and not all(each.node_hints for each in every if each.ready)
     return narrowed_to(decision, first) if heeded and first & decision.backends else decision
@@ -183,7 +184,7 @@ def no_labels_of_its_own_node(table: RoutingTable, flow: Flow, match: Match, dec
     node = table.processing_node(flow)
     if node is None or node.zone or "RT-001" not in decision.rules:
         return decision
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     return narrowed_to(decision, frozenset(each.backend for each in every if not each.zone_hints))
 
 
@@ -191,7 +192,7 @@ def no_labels_of_its_own_node(table: RoutingTable, flow: Flow, match: Match, dec
 def zone_before_readiness(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """Endpoints are filtered by zone before those that are not ready are left out."""
     node = table.processing_node(flow)
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     hinted = frozenset(each.backend for each in every if node and node.zone and node.zone in each.zone_hints)
     return narrowed_to(decision, hinted) if hinted and "RT-001" in decision.rules else decision
 
@@ -201,7 +202,7 @@ def unready_endpoints_need_hints(
     table: RoutingTable, flow: Flow, match: Match, decision: Decision
 ) -> Decision:
     """Hints count for nothing as long as an endpoint without one is listed, ready or not."""
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     if "TOPO-004" not in decision.rules or all(each.zone_hints or each.node_hints for each in every):
         return decision
     return forward(frozenset(each.backend for each in every if each.ready))
@@ -213,8 +214,8 @@ def one_mode_for_all_ports(table: RoutingTable, flow: Flow, match: Match, decisi
     node, first = table.processing_node(flow), match.service.spec.ports[0]
     if node is None or match.port is first or decision.outcome is not Outcome.FORWARD:
         return decision
-    heeded = "TOPO-004" in table.sets(match.service, first).cluster(node).rules
-    ready = [each for each in table.candidates(match.service, match.port) if each.ready]
+    heeded = "TOPO-004" in table.sets(match.service, first, family_of(flow.ip)).cluster(node).rules
+    ready = [each for each in table.candidates(match.service, match.port, family_of(flow.ip)) if each.ready]
     if not heeded:
         every = frozenset(each.backend for each in ready)
         return forward(every) if "TOPO-004" in decision.rules else decision
@@ -228,7 +229,7 @@ def hints_for_local_sets(table: RoutingTable, flow: Flow, match: Match, decision
     node = table.processing_node(flow)
     if "RT-019" not in decision.rules or node is None:
         return decision
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     here = frozenset(each.backend for each in every if not each.zone_hints or node.zone in each.zone_hints)
     return narrowed_to(decision, here)
 
@@ -241,6 +242,6 @@ def hints_for_draining_endpoints(
     node = table.processing_node(flow)
     if "TERM-002" not in decision.rules or node is None:
         return decision
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     here = frozenset(each.backend for each in every if node.zone and node.zone in each.zone_hints)
     return narrowed_to(decision, here) if here & decision.backends else decision

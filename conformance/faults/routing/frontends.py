@@ -17,7 +17,7 @@ from reference.objects import (
 )
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable, table
-from reference.routing.addresses import inside
+from reference.routing.addresses import family_of, inside
 from reference.routing.frontends import is_proxied
 
 _DROPPED = Decision(Outcome.DROP)
@@ -59,7 +59,7 @@ def any_address_of_the_service_range(self: RoutingTable, flow: Flow) -> Match | 
     """Frontends are looked up by port and protocol alone, in the whole range of cluster IPs."""
     found = self._direct.get((flow.ip, flow.port, flow.protocol))
     if found is None and flow.ip in self.node_by_address:
-        return self._node_ports.get(("IPv4", flow.port, flow.protocol))
+        return self._node_ports.get((family_of(flow.ip), flow.port, flow.protocol))
     if found is None and flow.ip.startswith("10.96."):
         same = [key for key in self._direct if key[1:] == (flow.port, flow.protocol)]
         return self._direct[same[0]] if same else None
@@ -71,7 +71,7 @@ def service_ports_at_node_addresses(self: RoutingTable, flow: Flow) -> Match | N
     """A node's addresses take the Service's own port as well as its node port."""
     found = self._direct.get((flow.ip, flow.port, flow.protocol))
     if found is None and flow.ip in self.node_by_address:
-        found = self._node_ports.get(("IPv4", flow.port, flow.protocol))
+        found = self._node_ports.get((family_of(flow.ip), flow.port, flow.protocol))
         same = [key for key in self._direct if key[1:] == (flow.port, flow.protocol)]
         if found is None and same:
             return self._direct[same[0]]
@@ -96,7 +96,7 @@ def node_ports_where_endpoints_are(
     node = table.processing_node(flow)
     if match.destination is not Destination.NODE_PORT or node is None:
         return decision
-    here = table.sets(match.service, match.port).local(node).backends
+    here = table.sets(match.service, match.port, family_of(flow.ip)).local(node).backends
     return decision if here else Decision(Outcome.NOT_A_SERVICE)
 
 

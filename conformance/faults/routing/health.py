@@ -32,6 +32,7 @@ def _endpoints(table: RoutingTable, check: HealthCheck) -> list[Endpoint]:
         one
         for item in table.cluster.endpoint_slices
         if (item.metadata.namespace, item.metadata.labels.get(SERVICE_NAME_LABEL, "")) in names
+        and item.address_type == check.family
         for one in item.endpoints
         if one.node_name == check.node
     ]

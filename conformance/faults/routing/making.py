@@ -22,6 +22,7 @@ from reference.questions import (
     Outcome,
 )
 from reference.routing import AffinityState, Destination, Match, RoutingTable
+from reference.routing.addresses import family_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -213,13 +214,21 @@ def narrowed_to(decision: Decision, backends: frozenset[Backend]) -> Decision:
 def local_backends(table: RoutingTable, flow: Flow, match: Match) -> frozenset[Backend]:
     """The usable endpoints of the node that decides."""
     node = table.processing_node(flow)
-    return table.sets(match.service, match.port).local(node).backends if node else frozenset()
+    return (
+        table.sets(match.service, match.port, family_of(flow.ip)).local(node).backends
+        if node
+        else frozenset()
+    )
 
 
 def all_backends(table: RoutingTable, flow: Flow, match: Match) -> frozenset[Backend]:
     """The usable endpoints of all nodes."""
     node = table.processing_node(flow)
-    return table.sets(match.service, match.port).cluster(node).backends if node else frozenset()
+    return (
+        table.sets(match.service, match.port, family_of(flow.ip)).cluster(node).backends
+        if node
+        else frozenset()
+    )
 
 
 def is_outer(match: Match) -> bool:

@@ -16,6 +16,7 @@ from reference.objects import (
 )
 from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
+from reference.routing.addresses import family_of
 
 
 @decides("RT-001", bugs=("BUG-170",))
@@ -75,7 +76,7 @@ def port_names_left_out(cluster: Cluster) -> Cluster:
 @decides("RT-003")
 def one_port_number_for_all(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """The port number of the first slice is used for the endpoints of all slices."""
-    every = table.candidates(match.service, match.port)
+    every = table.candidates(match.service, match.port, family_of(flow.ip))
     ported = frozenset(Backend(each.ip, every[0].backend.port) for each in decision.backends)
     return evolve(decision, backends=ported)
 
@@ -83,7 +84,10 @@ def one_port_number_for_all(table: RoutingTable, flow: Flow, match: Match, decis
 @decides("RT-003")
 def endpoints_by_address_alone(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """Endpoints are kept by address, so that of two ports of one address the last one stays."""
-    last = {each.backend.ip: each.backend for each in table.candidates(match.service, match.port)}
+    last = {
+        each.backend.ip: each.backend
+        for each in table.candidates(match.service, match.port, family_of(flow.ip))
+    }
     if decision.outcome is not Outcome.FORWARD:
         return decision
     return narrowed_to(decision, frozenset(last.values()) | _alone(decision.backends))
@@ -213,14 +217,16 @@ def outer_addresses_are_not_refused(
 @decides("NOEP-006")
 def any_port_of_the_service(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """A Service is taken to have endpoints if any of its ports has."""
-    every = (table.sets(match.service, port).has_any for port in match.service.spec.ports)
+    every = (table.sets(match.service, port, family_of(flow.ip)).has_any for port in match.service.spec.ports)
     return Decision(Outcome.DROP) if decision.outcome is Outcome.REJECT and any(every) else decision
 
 
 @decides("NOEP-007")
 def unready_rather_than_none(table: RoutingTable, flow: Flow, match: Match, decision: Decision) -> Decision:
     """Where no endpoint is ready, those that are not are used."""
-    every = frozenset(each.backend for each in table.candidates(match.service, match.port))
+    every = frozenset(
+        each.backend for each in table.candidates(match.service, match.port, family_of(flow.ip))
+    )
     if decision.outcome is not Outcome.REJECT or not every:
         return decision
     return Decision(Outcome.FORWARD, every, frozenset())
@@ -250,5 +256,5 @@ def draining_endpoints_are_none(
     table: RoutingTable, flow: Flow, match: Match, decision: Decision
 ) -> Decision:
     """Packets are refused wherever no endpoint is ready, although one that drains is elsewhere."""
-    ready = any(each.ready for each in table.candidates(match.service, match.port))
+    ready = any(each.ready for each in table.candidates(match.service, match.port, family_of(flow.ip)))
     return Decision(Outcome.REJECT) if "NOEP-005" in decision.rules and not ready else decision

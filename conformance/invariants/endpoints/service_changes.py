@@ -209,6 +209,8 @@ def _dual_stack(service: Service, index: int, *, families: tuple[str, str]) -> S
 def second_family(case: Case) -> None:
     """Each family has slices of its own, with the pods that have such an address, whichever comes first."""
     cluster = case.cluster
+    if any(":" in cidr for cidr in cluster.settings.service_cidrs):
+        return
     if any(service.spec.ip_families not in ((), ("IPv4",)) for service in cluster.services):
         return
     pods = tuple(_dual_stack_pod(index, pod) for index, pod in enumerate(cluster.pods))

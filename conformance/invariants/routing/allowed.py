@@ -88,6 +88,8 @@ def allowed(place: Situation) -> Allowed | None:
         return REFUSED
     if place.match.destination is Destination.CLUSTER_IP:
         return _cluster_ip(place)
+    if not is_primary(place):
+        return None  # which of a node's further addresses accept node ports is open (NP-003, NP-004)
     if place.match.destination is Destination.LOAD_BALANCER_IP and not _is_surely_admitted(place):
         return None
     if place.is_inside:
@@ -97,6 +99,13 @@ def allowed(place: Situation) -> Allowed | None:
     if place.match.service.spec.external_traffic_policy == "Local":
         return local(place, place.node)
     return anywhere(place)
+
+
+def is_primary(place: Situation) -> bool:
+    """Whether a flow is not for a node port, or for one at the node's primary address (NP-001)."""
+    if place.match.destination is not Destination.NODE_PORT:
+        return True
+    return place.flow.ip == place.node.primary(family_of(place.flow.ip))
 
 
 def _cluster_ip(place: Situation) -> Allowed | None:

@@ -8,29 +8,34 @@ from collections.abc import Iterator
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, shown
-from conformance.invariants.routing.claims import Claim, claimed
+from conformance.invariants.routing.claims import Claim, claimed, claims
 from reference.questions import ClientKind, Outcome
 
 
-def must_be_forwarded(case: Case) -> tuple[tuple[Asked, Claim], ...]:
-    """Flows that every implementation has to forward."""
-    return case.memo("routing must be forwarded", lambda: tuple(_must_be_forwarded(case)))
+def must_be_forwarded(case: Case, *, draining: bool = False) -> tuple[tuple[Asked, Claim], ...]:
+    """Flows that every implementation has to forward, to ready endpoints or to those that drain."""
+    key = ("routing must be forwarded", draining)
+    return case.memo(key, lambda: tuple(_must_be_forwarded(case, draining=draining)))
 
 
-def _must_be_forwarded(case: Case) -> Iterator[tuple[Asked, Claim]]:
-    """Flows under policy Cluster that one service port claims, which has a ready endpoint.
+def _must_be_forwarded(case: Case, *, draining: bool) -> Iterator[tuple[Asked, Claim]]:
+    """Flows under policy Cluster that one service port claims, which has such an endpoint.
 
     Not those that source ranges may keep out, nor those that some keep out for
     safety: clients outside from cluster IPs (RT-018), pods from external IPs (EXT-007).
     """
     for item, found in claimed(case):
         claim = found[0]
-        if len(found) > 1 or not claim.is_served or not claim.is_anywhere(item.flow) or not claim.is_ready:
+        if len(found) > 1 or not claim.is_served or not claim.is_anywhere(item.flow):
+            continue
+        if not (claim.is_draining if draining else claim.is_ready):
             continue
         kind = item.flow.client.kind
         if claim.internal and kind is ClientKind.EXTERNAL:
             continue
         if item.flow.ip in claim.service.spec.external_ips and kind is ClientKind.POD:
+            continue
+        if not claims(case).is_primary(item.flow):
             continue
         direct = item.flow.port != claim.port.node_port
         if direct and not claim.internal and claim.service.spec.load_balancer_source_ranges:
@@ -57,6 +62,24 @@ def available(case: Case) -> None:
             case.fail(
                 _row(claim, by_node=by_node), question=item.text, expected="forward", got=shown(item.got)
             )
+
+
+@invariant(
+    "routing.a-draining-endpoint-is-enough",
+    kind=Kind.STATED,
+    requirements=("TERM-010", "TERM-002"),
+    asks=ROUTE,
+    level=Level.CLASS,
+    classes=("only draining endpoints",),
+)
+def rolling(case: Case) -> None:
+    """While the last endpoints terminate but still serve, and no other is ready yet, connections are
+    forwarded to them where the policy is Cluster: a rollout leaves no gap.
+    """
+    for item, _ in must_be_forwarded(case, draining=True):
+        case.judged("only draining endpoints")
+        if item.got.outcome is not Outcome.FORWARD:
+            case.fail("TERM-010", question=item.text, expected="forward", got=shown(item.got))
 
 
 def _row(claim: Claim, *, by_node: bool) -> str:

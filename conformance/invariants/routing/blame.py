@@ -14,6 +14,7 @@ from conformance.invariants.routing.asked import Served
 from reference.objects import SERVICE_NAME_LABEL, Cluster, Endpoint, EndpointSlice
 from reference.questions import Backend, ClientKind, Outcome
 from reference.routing import Candidate, Destination
+from reference.routing.addresses import family_of
 from reference.routing.candidates import is_usable_slice
 
 
@@ -167,7 +168,9 @@ def by_address(item: Served, default: str) -> str:
         if spec.type != "ClusterIP":
             return "EXT-003"
         return "ETP-003" if forwarded else "EXT-001"
-    addresses = [entry.ip for entry in item.match.service.status.load_balancer.ingress]
+    family = family_of(item.flow.ip)
+    every = (entry.ip for entry in item.match.service.status.load_balancer.ingress)
+    addresses = [ip for ip in every if family_of(ip) == family]
     if addresses.index(item.flow.ip) > 0:
         return "LB-015"
     return "LB-014" if spec.load_balancer_source_ranges and not forwarded else default

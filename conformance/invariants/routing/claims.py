@@ -24,6 +24,7 @@ from reference.objects import (
     ServicePort,
 )
 from reference.questions import Backend, ClientKind, Flow, Outcome
+from reference.routing.addresses import family_of, proxy_node
 
 
 @frozen
@@ -46,10 +47,11 @@ class Listed:
 
 @frozen
 class Claim:
-    """A service port that claims the address of a flow, and every endpoint listed for it."""
+    """A service port that claims the address of a flow, and every endpoint of its family listed for it."""
 
     service: Service
     port: ServicePort
+    family: str
     internal: bool
     """Whether it is claimed as a cluster IP."""
     listed: tuple[Listed, ...]
@@ -61,6 +63,7 @@ class Claim:
             self.service.spec.type != "ExternalName"
             and self.service.spec.cluster_ip not in ("", CLUSTER_IP_NONE)
             and SERVICE_PROXY_NAME_LABEL not in self.service.metadata.labels
+            and self.family in map(family_of, self.service.spec.cluster_ips)
         )
 
     def is_anywhere(self, flow: Flow) -> bool:
@@ -85,15 +88,28 @@ class Claim:
                 by_backend[entry.backend] = by_backend.get(entry.backend, True) and entry.ready
         return any(by_backend.values())
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether none is ready and one drains without a doubt: all that proxies may heed agree."""
+        if any(entry.ready for entry in self.listed):
+            return False
+        by_backend: dict[Backend, bool] = {}
+        for entry in self.listed:
+            if entry.for_proxies:
+                by_backend[entry.backend] = by_backend.get(entry.backend, True) and entry.draining
+        return any(by_backend.values())
+
 
 @define
 class Claims:
     """The claims of a cluster, by address."""
 
     direct: dict[tuple[str, int, str], list[Claim]]
-    by_node: dict[tuple[int, str], list[Claim]]
+    by_node: dict[tuple[str, int, str], list[Claim]]
     nodes: dict[str, str]
     """The name of the node that has an address."""
+    primary: frozenset[str]
+    """The first InternalIP of each family of each node."""
 
     @classmethod
     def of(cls, cluster: Cluster) -> Claims:
@@ -106,6 +122,7 @@ class Claims:
             {},
             {},
             {entry.address: node.metadata.name for node in cluster.nodes for entry in node.status.addresses},
+            frozenset(ip for node in map(proxy_node, cluster.nodes) for ip in node.internal_of_each_family),
         )
         for service in cluster.services:
             meta = service.metadata
@@ -118,23 +135,30 @@ class Claims:
             *spec.external_ips,
             *(entry.ip for entry in service.status.load_balancer.ingress if entry.ip_mode != "Proxy"),
         }
-        for port in spec.ports:
-            listed = tuple(_listed(slices, port))
-            internal = Claim(service, port, True, listed)
-            external = Claim(service, port, False, listed)
-            for ip in spec.cluster_ips:
-                self.direct.setdefault((ip, port.port, port.protocol), []).append(internal)
-            for ip in own:
-                self.direct.setdefault((ip, port.port, port.protocol), []).append(external)
-            if port.node_port:
-                self.by_node.setdefault((port.node_port, port.protocol), []).append(external)
+        internal = [ip for ip in spec.cluster_ips if ip != CLUSTER_IP_NONE]
+        for family in dict.fromkeys(map(family_of, (*internal, *filter(None, own)))):
+            pieces = [item for item in slices if item.address_type == family]
+            for port in spec.ports:
+                listed = tuple(_listed(pieces, port))
+                for inside, ips in ((True, internal), (False, own)):
+                    claim = Claim(service, port, family, inside, listed)
+                    for ip in ips:
+                        if family_of(ip) == family:
+                            self.direct.setdefault((ip, port.port, port.protocol), []).append(claim)
+                if port.node_port:
+                    by_node = self.by_node.setdefault((family, port.node_port, port.protocol), [])
+                    by_node.append(Claim(service, port, family, False, listed))
 
     def on(self, flow: Flow) -> list[Claim]:
         """The service ports that could be meant; an address at a Service's own port goes first."""
         found = self.direct.get((flow.ip, flow.port, flow.protocol))
         if found is None and flow.ip in self.nodes:
-            found = self.by_node.get((flow.port, flow.protocol))
+            found = self.by_node.get((family_of(flow.ip), flow.port, flow.protocol))
         return found or []
+
+    def is_primary(self, flow: Flow) -> bool:
+        """Whether the flow is not for a node's address, or for its primary one of the family."""
+        return flow.ip not in self.nodes or flow.ip in self.primary
 
     def entered(self, flow: Flow) -> str:
         """The name of the node at which the flow is taken up: the addressed one, else the client's."""

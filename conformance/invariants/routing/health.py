@@ -6,6 +6,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from conformance.areas import Level
+from conformance.features import DUAL_STACK
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, ask, shown, table
 from conformance.questions.routing import OUTSIDE, internal_ip
@@ -19,6 +20,9 @@ from reference.objects import (
     Service,
 )
 from reference.questions import Client, ClientKind, Flow, HealthCheck, HealthCheckAnswer, Outcome
+from reference.routing.addresses import IPV4, IPV6, family_of
+from reference.routing.frontends import families
+from reference.routing.health import is_checked
 
 _CHECKS = ("health_checks",)
 
@@ -32,7 +36,11 @@ def health_checks(case: Case) -> tuple[HealthCheck, ...]:
             service.spec.health_check_node_port
             for service in case.cluster.services
             if service.spec.health_check_node_port
-            and any(compiled.is_ambiguous(service, port) for port in service.spec.ports)
+            and any(
+                compiled.is_ambiguous(service, port, family)
+                for port in service.spec.ports
+                for family in (IPV4, IPV6)
+            )
         }
         return tuple(check for check in every_check(case.cluster) if check.port not in unclear)
 
@@ -60,7 +68,21 @@ def answered(case: Case) -> list[tuple[HealthCheck, Service | None, HealthCheckA
 def text(check: HealthCheck, service: Service | None) -> str:
     """The check in words."""
     whose = f" of {service.metadata.namespace}/{service.metadata.name}" if service else ""
-    return f"health check of {check.node}:{check.port}{whose}"
+    how = "" if check.family == IPV4 else f" over {check.family}"
+    return f"health check of {check.node}:{check.port}{whose}{how}"
+
+
+def is_answered_alike(case: Case, check: HealthCheck, service: Service) -> bool:
+    """Whether every implementation answers as kube-proxy does, which counts each family for itself (HC-011).
+
+    Others may count the endpoints of all families together, and listen in all of them.
+    """
+    known = families(service.spec)
+    if check.family not in known:
+        return False
+    own = table(case)
+    answers = {own.health_check(evolve(check, family=family)).status for family in known}
+    return len(answers) == 1
 
 
 @invariant(
@@ -77,7 +99,7 @@ def status(case: Case) -> None:
     """
     for check, service, got in answered(case):
         expected = table(case).health_check(check)
-        if not expected.status:
+        if not expected.status or service is None or not is_answered_alike(case, check, service):
             continue
         case.judged(str(expected.status))
         if got.status != expected.status:
@@ -128,6 +150,7 @@ def _count_row(
     # Published although its pod is on its way out.
     published = service is not None and any(
         endpoint.node_name == check.node
+        and family_of(endpoint.addresses[0]) == check.family
         and endpoint.conditions.ready is not False
         and endpoint.conditions.terminating
         for endpoint in _listed(case, service)
@@ -135,6 +158,67 @@ def _count_row(
     return (
         "HC-005" if published and (got.local_endpoints or 0) < (expected.local_endpoints or 0) else "HC-004"
     )
+
+
+@invariant(
+    "routing.each-family-has-its-own-health-check",
+    kind=Kind.AGREEMENT,
+    requirements=("HC-011",),
+    asks=_CHECKS,
+    level=Level.KUBE_PROXY,
+    features=(DUAL_STACK,),
+    classes=("another answer than the other family's", "a family that the Service lacks"),
+)
+def each_family(case: Case) -> None:
+    """Over each family a health check node port answers for the endpoints of that family alone, and
+    nothing listens in a family that the Service lacks.
+    """
+    own = table(case)
+    for check, service, got in answered(case):
+        if service is None or not is_checked(service):
+            continue
+        expected = own.health_check(check)
+        if not expected.status:
+            case.judged("a family that the Service lacks")
+        elif not is_answered_alike(case, check, service):
+            case.judged("another answer than the other family's")
+        else:
+            case.judged("the same in both")
+        if got.status != expected.status:
+            case.fail(
+                "HC-011",
+                question=text(check, service),
+                expected=expected.status or "nothing listens",
+                got=got.status or "nothing listens",
+            )
+
+
+@invariant(
+    "routing.a-node-that-leaves-is-checked-as-before",
+    kind=Kind.METAMORPHIC,
+    requirements=("HC-009",),
+    asks=_CHECKS,
+    level=Level.KUBE_PROXY,
+)
+def leaving(case: Case) -> None:
+    """A node that is being deleted answers on health check node ports as it did before."""
+    nodes = tuple(
+        evolve(node, metadata=evolve(node.metadata, deletion_timestamp=200)) for node in case.cluster.nodes
+    )
+    checks = [check for check, service, got in answered(case) if service and got.status]
+    if not checks:
+        return
+    related = case.moved(evolve(case.cluster, nodes=nodes))
+    before = {check: got for check, _, got in answered(case)}
+    for check, got in zip(checks, related.ask("health_checks", checks), strict=True):
+        case.judged()
+        if got != before[check]:
+            case.fail(
+                "HC-009",
+                question=f"health check of {check.node}:{check.port}, the node being deleted",
+                expected=before[check],
+                got=got,
+            )
 
 
 @invariant(
@@ -149,6 +233,8 @@ def draining(case: Case) -> None:
     """A node with no ready endpoint of the Service never answers 200, whatever else is on it."""
     for check, service, got in answered(case):
         if service is None:
+            continue
+        if check.family not in families(service.spec):
             continue
         here = [endpoint for endpoint in _listed(case, service) if endpoint.node_name == check.node]
         if any(endpoint.conditions.ready is not False for endpoint in here):
@@ -207,16 +293,22 @@ def healthy(case: Case) -> None:
     """A node whose health check answers 200 forwards what arrives from outside at the node port of
     that Service.
     """
-    addresses = {node.metadata.name: internal_ip(node) for node in case.cluster.nodes}
+    addresses = {
+        (node.metadata.name, family): internal_ip(node, family)
+        for node in case.cluster.nodes
+        for family in (IPV4, IPV6)
+    }
     asked: list[tuple[HealthCheck, Service, Flow]] = []
     for check, service, got in answered(case):
-        ip = addresses.get(check.node)
+        ip = addresses.get((check.node, check.family))
         # With several ports the endpoint that was counted may be another port's.
         if service is None or got.status != 200 or ip is None or len(service.spec.ports) != 1:
             continue
+        if not is_answered_alike(case, check, service):
+            continue
         port = service.spec.ports[0]
         if port.node_port:
-            client = Client(ClientKind.EXTERNAL, check.node, OUTSIDE[0])
+            client = Client(ClientKind.EXTERNAL, check.node, OUTSIDE[check.family][0])
             asked.append((check, service, Flow(client, ip, port.node_port, port.protocol)))
     answers = {item.flow: item for item in ask(case, [flow for _, _, flow in asked])}
     for check, service, flow in asked:

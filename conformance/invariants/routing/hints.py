@@ -15,6 +15,7 @@ from conformance.invariants.routing.related import change_slices, in_state
 from reference.objects import EndpointConditions, EndpointSlice
 from reference.questions import Outcome
 from reference.routing import Candidate, ProxyNode
+from reference.routing.addresses import family_of
 
 DRAINING = EndpointConditions(False, True, True)
 
@@ -100,7 +101,7 @@ def _differs_by_port(case: Case, item: Served) -> bool:
     heeded = "TOPO-004" in item.expected.rules
     return any(
         sets.has_any and ("TOPO-004" in sets.cluster(item.place.node).rules) != heeded
-        for sets in (table(case).sets(service, port) for port in ports)
+        for sets in (table(case).sets(service, port, family_of(item.flow.ip)) for port in ports)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
+from conformance.invariants.routing.allowed import is_primary
 from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
 from reference.objects import SERVICE_NAME_LABEL
 from reference.questions import ClientKind, Outcome
@@ -15,14 +16,16 @@ from reference.routing.addresses import family_of, inside
 from reference.routing.decision import ranges_for
 
 
-def _differs_by_mode(item: Served) -> bool:
+def differs_by_mode(item: Served) -> bool:
     """Where kube-proxy's modes differ, or what it decides is not what a client meets.
 
-    No endpoints behind source ranges (LB-013), or for a host that uses an address
-    which is not its own (NOEP-004); a pod that uses another node's port under
-    policy Local (ETP-014).
+    A node port at another address than the primary one (NP-003, NP-004); no endpoints
+    behind source ranges (LB-013), or for a host that uses an address which is not its
+    own (NOEP-004); a pod that uses another node's port under policy Local (ETP-014).
     """
     client = item.flow.client
+    if not is_primary(item.place):
+        return True
     if item.destination in (Destination.EXTERNAL_IP, Destination.LOAD_BALANCER_IP):
         empty = not item.place.sets.has_any
         ranges = item.destination is Destination.LOAD_BALANCER_IP and bool(
@@ -45,7 +48,7 @@ def judge_parity(
 ) -> None:
     """Each answer is the very one of the model."""
     for item in items:
-        if not wanted(item) or _differs_by_mode(item):
+        if not wanted(item) or differs_by_mode(item):
             continue
         case.judged(item.expected.outcome.value)
         same = item.got.outcome is item.expected.outcome and (
@@ -101,7 +104,11 @@ def _refusal(case: Case, item: Served) -> str:
         for piece in case.cluster.endpoint_slices
     ):
         return "NOEP-008"
-    others = (table(case).sets(service, port) for port in service.spec.ports if port is not item.match.port)
+    others = (
+        table(case).sets(service, port, family_of(item.flow.ip))
+        for port in service.spec.ports
+        if port is not item.match.port
+    )
     if item.got.outcome is Outcome.DROP and any(sets.has_any for sets in others):
         return "NOEP-006"
     return _decider(item, _REFUSALS)
@@ -219,7 +226,7 @@ def source_ranges(case: Case) -> None:
     others, pods and nodes included, are dropped.
     """
     for item in served(case):
-        if item.destination is not Destination.LOAD_BALANCER_IP or _differs_by_mode(item):
+        if item.destination is not Destination.LOAD_BALANCER_IP or differs_by_mode(item):
             continue
         if not item.place.match.service.spec.load_balancer_source_ranges:
             continue
@@ -244,7 +251,8 @@ def _range_row(item: Served) -> str:
     by_node = primary is not None and any(inside(primary, cidr) for cidr in ranges)
     if ranges and by_node is denied and primary != ip:
         return "LB-014"
-    first = item.match.service.status.load_balancer.ingress[0].ip
+    every = (entry.ip for entry in item.match.service.status.load_balancer.ingress)
+    first = next(each for each in every if family_of(each) == family_of(item.flow.ip))
     return "LB-015" if item.flow.ip != first else "LB-006" if denied else "LB-007"
 
 
@@ -259,7 +267,7 @@ def _range_row(item: Served) -> str:
 def other_addresses(case: Case) -> None:
     """Source ranges keep nobody from the Service's cluster IP and node ports."""
     for item in served(case):
-        if item.destination is Destination.LOAD_BALANCER_IP or _differs_by_mode(item):
+        if item.destination is Destination.LOAD_BALANCER_IP or differs_by_mode(item):
             continue
         if not item.place.match.service.spec.load_balancer_source_ranges:
             continue

@@ -8,6 +8,7 @@ from attrs import evolve
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, asked
+from conformance.invariants.routing.fresh import fresh, number_of
 from conformance.invariants.routing.related import (
     change_services,
     change_slices,
@@ -206,17 +207,17 @@ def distribution(case: Case) -> None:
 def further_addresses(case: Case) -> None:
     """An endpoint that gets a second address is still reached at its first one alone."""
 
-    def more(endpoint: Endpoint) -> Endpoint:
-        last = endpoint.addresses[0].rpartition(".")[2]
-        return evolve(endpoint, addresses=(*endpoint.addresses, f"10.246.0.{last}"))
+    def more(endpoint: Endpoint, family: str) -> Endpoint:
+        second = fresh(246, number_of(endpoint.addresses[0]), family)
+        return evolve(endpoint, addresses=(*endpoint.addresses, second))
 
     service = some_service(case)
     name = service.metadata.name if service else ""
 
     def longer(item: EndpointSlice) -> EndpointSlice:
-        if item.address_type != "IPv4" or item.metadata.labels.get(SERVICE_NAME_LABEL) != name:
+        if item.metadata.labels.get(SERVICE_NAME_LABEL) != name:
             return item
-        return evolve(item, endpoints=tuple(map(more, item.endpoints)))
+        return evolve(item, endpoints=tuple(more(each, item.address_type) for each in item.endpoints))
 
     unchanged_at_one(case, change_slices(case.cluster, longer), "RT-005")
 

@@ -8,6 +8,7 @@ from attrs import evolve
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, Served
+from conformance.invariants.routing.fresh import fresh, number_of
 from conformance.invariants.routing.related import (
     change_endpoints,
     change_slices,
@@ -18,9 +19,10 @@ from conformance.invariants.routing.related import (
 from reference.objects import SERVICE_NAME_LABEL, Endpoint, EndpointSlice, ServiceSpec
 from reference.questions import ClientKind, Decision
 from reference.routing import Destination
+from reference.routing.addresses import IPV4, IPV6
 
 _CLASSES = ("forwarded",)
-NOWHERE = "10.244.0.199"
+NOWHERE = {IPV4: "10.244.0.199", IPV6: "fd00:10:244::c7"}
 """The address of an endpoint that names no node."""
 
 
@@ -30,7 +32,7 @@ def flip_external(spec: ServiceSpec) -> ServiceSpec:
         return spec
     if spec.external_traffic_policy == "Local":
         return evolve(spec, external_traffic_policy="Cluster", health_check_node_port=0)
-    check = 31900 + int(spec.cluster_ip.rpartition(".")[2]) if spec.type == "LoadBalancer" else 0
+    check = 31900 + number_of(spec.cluster_ip) if spec.type == "LoadBalancer" else 0
     return evolve(spec, external_traffic_policy="Local", health_check_node_port=check)
 
 
@@ -142,13 +144,13 @@ def remote(case: Case) -> None:
     """Endpoints that are added on another node, and on none, change nothing for clients that a policy
     Local binds to a node, but that being dropped and being refused may change places.
     """
-    far = Endpoint(("10.245.0.9",), node_name="far-away")
-    # By its address it could be the first node's, but locality goes by name alone.
-    nowhere = Endpoint((NOWHERE,))
 
     def more(item: EndpointSlice) -> EndpointSlice:
         if not item.metadata.labels.get(SERVICE_NAME_LABEL):
             return item
+        far = Endpoint((fresh(245, 9, item.address_type),), node_name="far-away")
+        # By its address it could be the first node's, but locality goes by name alone.
+        nowhere = Endpoint((NOWHERE[item.address_type],))
         return evolve(item, endpoints=(*item.endpoints, far, nowhere))
 
     unchanged(
@@ -161,7 +163,10 @@ def remote(case: Case) -> None:
 
 def _remote_row(item: Asked, got: Decision) -> str:
     """The row that a changed decision breaks."""
-    if any(backend.ip == NOWHERE for backend in got.backends) and len(got.backends - item.got.backends) == 1:
+    if (
+        any(backend.ip in NOWHERE.values() for backend in got.backends)
+        and len(got.backends - item.got.backends) == 1
+    ):
         return "RT-019"
     return "ITP-003" if is_internal(item) else "ETP-005"
 

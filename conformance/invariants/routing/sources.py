@@ -122,7 +122,7 @@ def _owners(case: Case) -> dict[str, str]:
     """Every address of the cluster that belongs to somebody, and to whom."""
     cluster = case.cluster
     owners = {ip: service.metadata.name for service in cluster.services for ip in service.spec.cluster_ips}
-    owners |= {pod.status.pod_ip: pod.metadata.name for pod in cluster.pods if pod.status.pod_ip}
+    owners |= {entry.ip: pod.metadata.name for pod in cluster.pods for entry in pod.status.pod_ips}
     for node in cluster.nodes:
         owners |= {entry.address: node.metadata.name for entry in node.status.addresses}
     return owners

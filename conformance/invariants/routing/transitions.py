@@ -11,6 +11,7 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, shown
 from conformance.invariants.routing.blame import row
+from conformance.invariants.routing.fresh import other_cluster_ip
 from conformance.invariants.routing.related import (
     compare,
     decide_again,
@@ -109,11 +110,11 @@ def recreated(case: Case) -> None:
     """A Service that is created again with another cluster IP is served there, by the slices that
     stayed, and no longer at the old one.
     """
-    service = some_service(case, lambda found: ":" not in found.spec.cluster_ip)
+    service = some_service(case)
     if service is None:
         return
     old = service.spec.cluster_ip
-    new = f"10.96.7.{old.rpartition('.')[2]}"
+    new = other_cluster_ip(old)
     spec = evolve(service.spec, cluster_ip=new, cluster_ips=(new, *service.spec.cluster_ips[1:]))
     items = [item for item in of_service(case, service) if item.flow.ip == old]
     related = in_state(case, _replaced(case.cluster, service, evolve(service, spec=spec)))
@@ -189,7 +190,7 @@ def retyped(case: Case) -> None:
 @invariant(
     "routing.an-external-name-is-not-intercepted",
     kind=Kind.METAMORPHIC,
-    requirements=("SYNC-11",),
+    requirements=("SYNC-11", "HEADLESS-003"),
     asks=ROUTE,
     classes=("gone",),
 )
@@ -207,7 +208,8 @@ def external_name(case: Case) -> None:
         ip_families=(),
         ip_family_policy=None,
         ports=tuple(evolve(port, node_port=0) for port in service.spec.ports),
-        external_ips=(),
+        # These stay, and mean nothing.
+        external_ips=service.spec.external_ips,
         external_traffic_policy="",
         internal_traffic_policy=None,
         session_affinity="None",
@@ -219,7 +221,13 @@ def external_name(case: Case) -> None:
     )
     name = evolve(service, spec=spec, status=ServiceStatus(LoadBalancerStatus()))
     related = in_state(case, _replaced(case.cluster, service, name))
-    gone(case, related, of_service(case, service), "SYNC-11", "the Service became an external name")
+    gone(
+        case,
+        related,
+        of_service(case, service),
+        lambda item, _: "HEADLESS-003" if item.flow.ip in spec.external_ips else "SYNC-11",
+        "the Service became an external name",
+    )
 
 
 @invariant(

@@ -10,6 +10,7 @@ from attrs import evolve
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, shown
+from conformance.invariants.routing.fresh import fresh, other_external_ip
 from conformance.invariants.routing.policies import flip_external, flip_internal
 from conformance.invariants.routing.related import (
     change_endpoints,
@@ -159,7 +160,12 @@ def successor(case: Case) -> None:
     service = some_service(case)
     if service is None:
         return
-    items = of_service(case, service)
+    # One kind of address after the other has its turn to be the first that is looked at.
+    by_node = bool(turn_of(case.cluster) % 2)
+    items = sorted(
+        of_service(case, service),
+        key=lambda item: (item.destination is Destination.NODE_PORT) is not by_node,
+    )
     related = in_state(case, _successor(case.cluster, service))
 
     def row(item: Asked) -> str:
@@ -179,11 +185,16 @@ def _one_less(cluster: Cluster) -> Cluster:
 
 def _one_more(cluster: Cluster) -> Cluster:
     """Endpoints that are gone now, one on each node."""
-    more = tuple(
-        Endpoint((f"10.247.0.{index + 1}",), node_name=node.metadata.name)
-        for index, node in enumerate(cluster.nodes)
+
+    def more(family: str) -> tuple[Endpoint, ...]:
+        return tuple(
+            Endpoint((fresh(247, index + 1, family),), node_name=node.metadata.name)
+            for index, node in enumerate(cluster.nodes)
+        )
+
+    return change_slices(
+        cluster, lambda item: evolve(item, endpoints=(*item.endpoints, *more(item.address_type)))
     )
-    return change_slices(cluster, lambda item: evolve(item, endpoints=(*item.endpoints, *more)))
 
 
 def _none(cluster: Cluster) -> Cluster:
@@ -239,9 +250,7 @@ def _other_external_ips(cluster: Cluster) -> Cluster:
     """External IPs that were others."""
 
     def other(spec: ServiceSpec) -> ServiceSpec:
-        return evolve(
-            spec, external_ips=tuple(f"198.18.9.{ip.rpartition('.')[2]}" for ip in spec.external_ips)
-        )
+        return evolve(spec, external_ips=tuple(map(other_external_ip, spec.external_ips)))
 
     return change_specs(cluster, other)
 
