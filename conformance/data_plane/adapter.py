@@ -258,7 +258,8 @@ def _is_answered(table: RoutingTable, flow: Flow) -> bool:
 
 
 def _zone(node: Node) -> str | None:
-    return node.metadata.labels.get(ZONE_LABEL)
+    zone: str | None = node.metadata.labels.get(ZONE_LABEL)
+    return zone
 
 
 __all__ = ["DataPlane", "DataPlaneError"]

@@ -176,6 +176,9 @@ def give_addresses(node: Rooms, addresses: tuple[str, ...]) -> None:
         for ip in (*_only("IPv4", addresses), *reversed(_only("IPv6", addresses))):
             _address(netlink, "add", node, ip)
         node.addresses = addresses
+        # With its last address of IPv4 an interface loses its routes of IPv4, too.
+        if _only("IPv4", addresses):
+            _default_route(netlink, "IPv4", node.uplink, action="replace")
         _wait_for_routes(netlink, node)
 
 
@@ -254,9 +257,11 @@ def _index(netlink: IPRoute, name: str) -> int:
     return int(index)
 
 
-def _default_route(netlink: IPRoute, family: str, link: int, *, table: int = 254) -> None:
+def _default_route(
+    netlink: IPRoute, family: str, link: int, *, table: int = 254, action: str = "add"
+) -> None:
     netlink.route(
-        "add",
+        action,
         family=SOCKET_FAMILIES[family],
         dst="default",
         gateway=GATEWAYS[family],

@@ -206,7 +206,7 @@ class Network:
         source = flow.client.ip if arrival.source_ip == attempt.source_ip else arrival.source_ip
         return Observation(
             Outcome.FORWARD,
-            Backend(plan.written.get(arrival.ip, arrival.ip), arrival.port),
+            Backend(plan.listed.get(arrival.ip, arrival.ip), arrival.port),
             plan.written.get(source, source),
         )
 

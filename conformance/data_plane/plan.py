@@ -46,8 +46,8 @@ class Plan:
     `hosts` has the addresses of each node in order.  `places` has where each address
     is, those of nodes included.  `ports` is what to listen on at every address of pods
     and outside, `host_endpoints` what to listen on at addresses of nodes.  `frontends`
-    has which Service an address, port and protocol belong to.  `written` has how the
-    cluster writes an address, where that differs.
+    has which Service an address, port and protocol belong to.  `written` has how nodes
+    and pods write an address, and `listed` how slices do.
     """
 
     hosts: dict[str, tuple[str, ...]] = field(factory=dict)
@@ -57,6 +57,7 @@ class Plan:
     endpoints: frozenset[Frontend] = frozenset()
     frontends: dict[Frontend, tuple[str, str]] = field(factory=dict)
     written: dict[str, str] = field(factory=dict)
+    listed: dict[str, str] = field(factory=dict)
 
 
 def plan(cluster: Cluster, families: Sequence[str]) -> Plan:
@@ -64,13 +65,13 @@ def plan(cluster: Cluster, families: Sequence[str]) -> Plan:
     hosts: dict[str, tuple[str, ...]] = {}
     places: dict[str, Place] = {}
     written: dict[str, str] = {}
+    listed: dict[str, str] = {}
 
-    def usable(text: str) -> str | None:
+    def usable(text: str, spellings: dict[str, str] = written) -> str | None:
         ip = canonical(text)
         if ip is None or family_of(ip) not in families:
             return None
-        if ip != text:
-            written.setdefault(ip, text)
+        spellings.setdefault(ip, text)
         return ip
 
     for node in cluster.nodes:
@@ -102,7 +103,7 @@ def plan(cluster: Cluster, families: Sequence[str]) -> Plan:
     for item in cluster.endpoint_slices:
         for endpoint in item.endpoints:
             for text in endpoint.addresses:
-                ip = usable(text)
+                ip = usable(text, listed)
                 if ip is None:
                     continue
                 node_name = endpoint.node_name
@@ -130,6 +131,7 @@ def plan(cluster: Cluster, families: Sequence[str]) -> Plan:
         frozenset(endpoints),
         frontends,
         written,
+        listed,
     )
 
 

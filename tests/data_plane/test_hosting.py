@@ -151,3 +151,27 @@ def test_clients_that_the_cluster_does_not_know_are_guests() -> None:
         assert worlds.one(network, worlds.from_pod(guest.ip, "node-b"), POD_B, 81) == Observation(
             Outcome.NOT_A_SERVICE
         )
+
+
+def test_a_backend_is_written_as_its_slice_writes_it() -> None:
+    """Where a pod writes its address otherwise, the pod's way is for sources, the slice's for backends."""
+    pods = (pod("p", "fd00:244:0:0:0:0:0:3", "node-a"), pod("q", "fd00:244::2", "node-a"))
+    cluster = evolve(worlds.cluster(), pods=pods)
+    with Network() as network:
+        network.prepare(
+            evolve(cluster, endpoint_slices=(slice_of(("fd00:244::3", "node-a"), family="IPv6"),))
+        )
+        worlds.translate(network, "node-a", "fd00:244::3", vip=worlds.SIX[VIP])
+        seen = worlds.one(network, worlds.from_pod("fd00:244::2"), worlds.SIX[VIP])
+    assert seen == Observation(Outcome.FORWARD, Backend("fd00:244::3", 8080), "fd00:244::2")
+
+
+def test_a_node_whose_addresses_change_is_still_reached() -> None:
+    """Packets leave a node that has only new addresses as they did before."""
+    cluster = worlds.cluster()
+    with Network() as network:
+        network.prepare(cluster)
+        network.prepare(evolve(cluster, nodes=(node("node-a", "192.0.2.77"), node("node-b", NODE_B))))
+        worlds.translate(network, "node-a", POD_B)
+        seen = worlds.one(network, worlds.from_pod(), VIP)
+    assert seen == Observation(Outcome.FORWARD, Backend(POD_B, 8080), POD_A)
