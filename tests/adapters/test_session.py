@@ -226,7 +226,7 @@ def test_a_closed_session() -> None:
 
 
 def test_source_ports_are_used_in_turn() -> None:
-    """Connections of a batch come from ports that the batch before did not use, but for those that are low."""
+    """Connections come from ports that the batch before did not use, but for those that are low."""
     adapter = Recording()
     client = Client(ClientKind.EXTERNAL, "node-a", "203.0.113.7")
     flow = Flow(client, "10.96.0.20", 80)
