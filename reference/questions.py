@@ -180,7 +180,8 @@ class Connection:
     an implementation in real time waits until it is time for the next.  Session
     affinity is kept between those of one batch, and may be kept for longer.
     `source_port` differs between any two connections of a batch that should be
-    picked independently.
+    picked independently.  From 32768 on ports are used in turn, for new flows; one
+    that is lower may come again in a later batch, and then the same flow goes on.
     """
 
     flow: Flow

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from attrs import evolve
+
 from conformance.adapters.in_process import InProcess
 from conformance.adapters.timeouts import Waits
 from conformance.adapters.transport import Transport
@@ -14,6 +16,10 @@ from conformance.areas import OPERATIONS
 from conformance.errors import unknown
 from conformance.example import Example
 from reference.objects import Cluster
+from reference.questions import Connection
+
+FIRST_PORT_IN_TURN = 32768
+PORTS_IN_TURN = 28000
 
 
 class Session:
@@ -36,6 +42,7 @@ class Session:
         self._state: tuple[Cluster, Cluster | None] | None = None
         # The applied cluster, and the one from which it was reached by an update.
         self._open = True
+        self._next_port = 0
         try:
             transport.start()
         except BaseException:
@@ -90,7 +97,27 @@ class Session:
         if not questions:
             return []
         self.questions += len(questions)
-        return self.transport.ask(known, questions)
+        return self.transport.ask(known, self._new_flows(questions) if operation == "connect" else questions)
+
+    def _new_flows(self, connections: Sequence[Connection]) -> list[Connection]:
+        """The connections from source ports that were not used of late.
+
+        Whoever keeps track of flows takes a packet from a port that was used before for
+        one of the same flow.  A port below those given out in turn is left as it is: the
+        flow is to go on.
+        """
+        start = self._next_port
+        self._next_port = (start + len(connections)) % PORTS_IN_TURN
+        return [
+            each
+            if each.source_port < FIRST_PORT_IN_TURN
+            else evolve(
+                each,
+                source_port=FIRST_PORT_IN_TURN
+                + (each.source_port - FIRST_PORT_IN_TURN + start) % PORTS_IN_TURN,
+            )
+            for each in connections
+        ]
 
     def apply(self, example: Example) -> None:
         """Make the example's cluster the state, whatever it was before."""

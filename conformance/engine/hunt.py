@@ -10,6 +10,7 @@ from attrs import frozen
 
 from conformance.adapters.in_process import InProcess
 from conformance.adapters.session import Session
+from conformance.areas import Level
 from conformance.engine.generation import drawn
 from conformance.engine.quota import Quota
 from conformance.engine.records import Failure
@@ -64,9 +65,20 @@ def inputs(first: int, last: int) -> Sequence[Example]:
     return _drawn[last][first:]
 
 
-def claiming(requirement: str) -> list[Invariant]:
-    """The invariants that claim to check a requirement, whatever a profile claims."""
-    return [each for each in all_invariants().values() if requirement in each.requirements]
+MODES = frozenset({Level.KUBE_PROXY_IPTABLES, Level.KUBE_PROXY_NFTABLES})
+"""No implementation claims both, nor the one when it is the other."""
+
+
+def claiming(requirement: str, *, mode: Level | None = None) -> list[Invariant]:
+    """The invariants that claim to check a requirement, of an implementation that claims all but other modes.
+
+    `mode` is the level of the mode that it claims, if any.
+    """
+    return [
+        each
+        for each in all_invariants().values()
+        if requirement in each.requirements and (each.level not in MODES or each.level is mode)
+    ]
 
 
 def hunt(fault: Fault, *, clusters: int, shrink: bool = True) -> tuple[Catch, ...]:
@@ -75,15 +87,15 @@ def hunt(fault: Fault, *, clusters: int, shrink: bool = True) -> tuple[Catch, ..
     small: list[Example] = []
     with Session(InProcess(factory=fault.make, trusted=True)) as session:
         return tuple(
-            _hunt(fault.id, name, session, clusters, small if shrink else None) for name in fault.breaks
+            _hunt(fault, name, session, clusters, small if shrink else None) for name in fault.breaks
         )
 
 
 def _hunt(
-    fault: str, requirement: str, session: Session, clusters: int, small: list[Example] | None
+    fault: Fault, requirement: str, session: Session, clusters: int, small: list[Example] | None
 ) -> Catch:
     """`small` are the examples to which other requirements were shrunk; None for no shrinking."""
-    every = claiming(requirement)
+    every = claiming(requirement, mode=getattr(fault.make, "level", None))
     judging = [each for each in every if missing_operation(each, session.supports) is None]
     quota = Quota()
     # What a run of `standard` may spend on each.
@@ -116,7 +128,7 @@ def _hunt(
                 smallest = shrunk.example
                 small.append(smallest)
             return Catch(
-                fault=fault,
+                fault=fault.id,
                 requirement=requirement,
                 invariants=tuple(each.id for each, _ in caught),
                 only=len(every) == 1,
@@ -127,7 +139,7 @@ def _hunt(
                 + len(smallest.endpoint_requests),
                 selections=len(smallest.selections),
             )
-    return Catch(fault, requirement)
+    return Catch(fault.id, requirement)
 
 
 def _caught(

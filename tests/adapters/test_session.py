@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from attrs import evolve
 
 from conformance.adapters.in_process import InProcess
+from conformance.adapters.reference import ReferenceAdapter
 from conformance.adapters.session import Session
 from conformance.errors import UsageError
 from conformance.example import Example
@@ -14,6 +17,7 @@ from conformance.invariants.base import Asker, Case
 from conformance.outcomes import AdapterFailure, Crash, Flood, Garbage, Hang, Outcome, SuiteError, WrongShape
 from conformance.smoke_inputs import QUESTIONS, SMALL
 from reference.objects import Cluster
+from reference.questions import Client, ClientKind, Connection, Flow, Observation
 from tests.adapters.toy import Toy
 
 FLOWS = QUESTIONS["route"]
@@ -219,3 +223,30 @@ def test_a_closed_session() -> None:
     assert len(session.ask(SMALL, "route", FLOWS)) == 2
     session.close()
     assert toy.closed == 2
+
+
+def test_source_ports_are_used_in_turn() -> None:
+    """Connections come from ports that the batch before did not use, but for those that are low."""
+    adapter = Recording()
+    client = Client(ClientKind.EXTERNAL, "node-a", "203.0.113.7")
+    flow = Flow(client, "10.96.0.20", 80)
+    asked = [Connection(flow, 0, port) for port in (32768, 32769, 20053)]
+    with Session.of(adapter) as session:
+        example = Example(cluster=Cluster())
+        first, second = (session.ask(example, "connect", asked) for _ in range(2))
+    assert len(first) == len(second) == 3
+    assert adapter.ports == [[32768, 32769, 20053], [32771, 32772, 20053]]
+    assert asked[0].source_port == 32768
+
+
+class Recording(ReferenceAdapter):
+    """Notes the source ports of each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ports: list[list[int]] = []
+
+    def connect(self, connections: Sequence[Connection]) -> Sequence[Observation]:
+        """As it is seen from outside."""
+        self.ports.append([each.source_port for each in connections])
+        return super().connect(connections)

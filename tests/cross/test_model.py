@@ -127,7 +127,7 @@ def _backends(reference: ReferenceAdapter, times: Sequence[int]) -> list[str]:
 
 
 def test_choice_is_even_and_repeats() -> None:
-    """All endpoints are picked about as often, and the same ones again from the same seed."""
+    """All endpoints are picked about as often, and the same ones again after the state was applied anew."""
     reference = ReferenceAdapter()
     reference.apply(_cluster())
     first = _backends(reference, [0] * 400)
@@ -135,6 +135,8 @@ def test_choice_is_even_and_repeats() -> None:
     assert len(count) == 4
     assert min(count.values()) > 60
     reference.restart()
+    assert _backends(reference, [0] * 400) != first
+    reference.apply(_cluster())
     assert _backends(reference, [0] * 400) == first
     other = ReferenceAdapter(seed=1)
     other.apply(_cluster())
@@ -142,11 +144,14 @@ def test_choice_is_even_and_repeats() -> None:
 
 
 def test_affinity() -> None:
-    """With affinity a client keeps its backend until the time-out, within one batch."""
+    """With affinity a client keeps its backend until the time-out, from batch to batch and over updates."""
     reference = ReferenceAdapter()
     reference.apply(_cluster(affinity=60))
     near = _backends(reference, [index * 50 for index in range(30)])
     assert len(set(near)) == 1
+    assert _backends(reference, [0]) == near[:1]
+    reference.update(_cluster(affinity=60))
+    assert _backends(reference, [0]) == near[:1]
     far = _backends(reference, [index * 1000 for index in range(30)])
     assert len(set(far)) == 4
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from conformance.areas import Level
 from conformance.faults.base import behaves
 from conformance.faults.routing.making import Proxy, forward
 from reference.questions import ClientKind, Decision, Flow, Outcome
@@ -17,6 +18,7 @@ class InMode(Proxy):
     """A proxy in one mode."""
 
     kind = Mode.IPTABLES
+    level = Level.KUBE_PROXY_IPTABLES
 
     def decision(self, table: RoutingTable, flow: Flow) -> Decision:
         """The decision on a flow."""
@@ -70,6 +72,7 @@ class Nftables(InMode):
     """A proxy in mode nftables."""
 
     kind = Mode.NFTABLES
+    level = Level.KUBE_PROXY_NFTABLES
 
 
 @behaves("NP-004")

@@ -17,7 +17,8 @@ from reference.objects import Cluster
 from reference.questions import Connection, Outcome
 
 _CLASSES = ("forwarded",)
-_SOURCE_PORT = 40053
+_SOURCE_PORT = 20053
+"""Below the ports that are given out in turn, so that it is the same flow that goes on."""
 
 
 def _without_slices(cluster: Cluster) -> Cluster:

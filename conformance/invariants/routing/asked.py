@@ -196,3 +196,13 @@ def _paired(
         destination=place.match.destination,
         policy=policy_of(place.match),
     )
+
+
+def is_alike(case: Case, wanted: Outcome, got: Outcome) -> bool:
+    """Whether an outcome is the wanted one, as far as the implementation can tell.
+
+    Who only sees connections cannot tell a packet that nobody took up from one that was
+    dropped: there is no answer to either.
+    """
+    silent = {Outcome.DROP, Outcome.NOT_A_SERVICE}
+    return wanted is got or (not case.supports("route") and {wanted, got} <= silent)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.allowed import is_primary
-from conformance.invariants.routing.asked import ROUTE, Served, served, shown, table
+from conformance.invariants.routing.asked import ROUTE, Served, is_alike, served, shown, table
 from reference.objects import SERVICE_NAME_LABEL
 from reference.questions import ClientKind, Outcome
 from reference.routing import Destination
@@ -51,7 +51,7 @@ def judge_parity(
         if not wanted(item) or differs_by_mode(item):
             continue
         case.judged(item.expected.outcome.value)
-        same = item.got.outcome is item.expected.outcome and (
+        same = is_alike(case, item.expected.outcome, item.got.outcome) and (
             item.got.backends == item.expected.backends
             if item.complete
             else item.got.backends <= item.expected.backends
@@ -232,7 +232,7 @@ def source_ranges(case: Case) -> None:
             continue
         denied = "LB-006" in item.expected.rules
         case.judged("outside" if denied else "inside")
-        if item.got.outcome is not item.expected.outcome:
+        if not is_alike(case, item.expected.outcome, item.got.outcome):
             case.fail(
                 _range_row(item),
                 question=item.text,

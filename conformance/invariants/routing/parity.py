@@ -11,7 +11,7 @@ from attrs import evolve
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, served, shown, table
-from conformance.invariants.routing.fresh import fresh
+from conformance.invariants.routing.fresh import fresh, sibling
 from conformance.invariants.routing.kube_proxy import judge_parity
 from conformance.invariants.routing.related import (
     change_services,
@@ -20,7 +20,7 @@ from conformance.invariants.routing.related import (
     unchanged,
 )
 from conformance.questions import turn_of
-from conformance.questions.routing import internal_ip
+from conformance.questions.routing import internal_ip, unlabelled_pod_ip
 from reference.frozenmap import FrozenMap
 from reference.objects import (
     SERVICE_NAME_LABEL,
@@ -185,11 +185,13 @@ def before_node_ports(case: Case) -> None:
             session_affinity="None",
         ),
     )
-    backend = Backend(fresh(249, 9, family), 8080)
+    node = next(each for each in case.cluster.nodes if each.metadata.name == item.place.node.name)
+    own = unlabelled_pod_ip(node, family)
+    backend = Backend(sibling(own, 249) if own else fresh(249, 9, family), 8080)
     piece = EndpointSlice(
         metadata=evolve(meta, name="before-all-1", labels=FrozenMap({SERVICE_NAME_LABEL: meta.name})),
         address_type=family,
-        endpoints=(Endpoint((backend.ip,), EndpointConditions(ready=True)),),
+        endpoints=(Endpoint((backend.ip,), EndpointConditions(ready=True), node_name=node.metadata.name),),
         ports=(EndpointPort("", backend.port, flow.protocol),),
     )
     cluster = case.cluster
