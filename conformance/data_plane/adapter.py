@@ -11,15 +11,17 @@ import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, evolve
 
+from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane import objects
-from conformance.data_plane.canary import Canary, canaries, has_udp, pending
+from conformance.data_plane.canary import Canary, canaries, pending
 from conformance.data_plane.network import Network
 from conformance.data_plane.program import DataPlaneError, Fetch, Place, Program, Running, deadline
+from conformance.data_plane.widening import Memory
 from conformance.model import model_of
 from conformance.watch_api import WatchApi, kubeconfig
 from reference.objects import ZONE_LABEL, Cluster, Node, NodeAddress, NodeStatus, ObjectMeta
@@ -42,6 +44,8 @@ _STARTED = 40.0
 """Seconds until a process that was just started has to have brought it there."""
 _PAUSE = 0.001
 """Seconds between two looks whether it has."""
+_REMEMBERED = 180.0
+"""Seconds for which the kernel tracks a UDP flow at the most, by default."""
 _ZONES = 5.0
 """Seconds until a program has to have taken up another zone."""
 
@@ -66,8 +70,11 @@ class DataPlane:
         self._api = WatchApi()
         self._api.start()
         self._sites: dict[str, _Site] = {}
-        self._cluster = Cluster()
+        self._cluster = self._wide = Cluster()
+        self._memory = Memory()
         self._number = 0
+        self._remembered = 0.0
+        # Until then the kernel may remember UDP flows that go on.
         self.name = program.name
         self.version = program.version
 
@@ -83,11 +90,12 @@ class DataPlane:
     def apply(self, cluster: Cluster) -> None:
         """Serve the cluster; return when it is in the kernel of each of its nodes."""
         self._check()
-        self._network.prepare(cluster)
-        self._serve_nodes(cluster)
-        fresh = self._start_missing(cluster)
         self._cluster = cluster
-        self._settle(cluster, _STARTED if fresh else _CONVERGED)
+        self._wide = wide = self._memory.widened(cluster)
+        self._network.prepare(wide)
+        self._serve_nodes(wide)
+        fresh = self._start_missing(wide)
+        self._settle(wide, _STARTED if fresh else _CONVERGED)
 
     def update(self, cluster: Cluster) -> None:
         """As `apply`: what changed is all that programs are told in any case."""
@@ -98,8 +106,8 @@ class DataPlane:
         for site in self._sites.values():
             site.running.stop()
         for site in self._sites.values():
-            site.running = self._started(site.node, self._cluster, site.kubeconfig)
-        self._settle(self._cluster, _STARTED)
+            site.running = self._started(site.node, self._wide, site.kubeconfig)
+        self._settle(self._wide, _STARTED)
 
     def close(self) -> None:
         """End every process, and take away every namespace."""
@@ -127,6 +135,8 @@ class DataPlane:
             affine = match is not None and timeout(match.service.spec) is not None
             return connection.flow.client if affine else None
 
+        if any(is_going_on(connection) for connection in connections):
+            self._remembered = deadline(_REMEMBERED)
         return self._network.connect(connections, expected_to_answer=answers, in_order=order)
 
     def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
@@ -141,7 +151,7 @@ class DataPlane:
         streams = objects.served(cluster)
         del streams["nodes"]
         # What belongs to UDP flows is forgotten after the kernel was programmed: a second round is behind it.
-        for _ in range(2 if has_udp(cluster) else 1):
+        for _ in range(2 if time.monotonic() < self._remembered else 1):
             self._number += 1
             birds = canaries(self._number, cluster.nodes)
             self._api.replace(
@@ -176,7 +186,7 @@ class DataPlane:
             site = self._sites.get(node.metadata.name)
             if site is not None and site.settings == self._program.settings(cluster, node):
                 if _zone(site.node) != _zone(node):
-                    moved.append((site, self._syncs(site)))
+                    moved.append((site, self._taken_up(site)))
                 site.node = node
             elif site is not None:
                 site.running.stop()
@@ -186,14 +196,16 @@ class DataPlane:
         self._api.replace(objects={"nodes": [objects.node_object(node) for node in nodes.values()]})
         end = deadline(_ZONES)
         for site, before in moved:
-            while before is not None and self._syncs(site) == before:
+            while before and any(
+                (self._taken_up(site) or before).get(name) == value for name, value in before.items()
+            ):
                 site.running.check()
                 if time.monotonic() > end:
                     raise site.running.failed("did not take up the node's zone")
                 time.sleep(_PAUSE)
 
-    def _syncs(self, site: _Site) -> int | None:
-        return self._program.syncs(self._fetch(site))
+    def _taken_up(self, site: _Site) -> Mapping[str, str] | None:
+        return self._program.taken_up(self._fetch(site))
 
     def _fetch(self, site: _Site) -> Fetch:
         def get(port: int, path: str) -> str | None:
@@ -255,6 +267,15 @@ def _is_answered(table: RoutingTable, flow: Flow) -> bool:
         return True
     # What is forwarded at another node under the client's own address is answered past that node (ETP-014).
     return decision.masqueraded == decision.backends
+
+
+def is_going_on(connection: Connection) -> bool:
+    """Whether it may belong to a flow that was there before (SYNC-16)."""
+    return connection.flow.protocol == "UDP" and 0 < connection.source_port < FIRST_PORT_IN_TURN
+
+
+def _is_any_kept(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    return any(now.get(name) == value for name, value in before.items())
 
 
 def _zone(node: Node) -> str | None:

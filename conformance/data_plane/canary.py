@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import frozen
 
-from reference.objects import SERVICE_NAME_LABEL, Cluster, Node
+from reference.objects import SERVICE_NAME_LABEL, Node
 from reference.questions import HealthCheck, HealthCheckAnswer
 from reference.routing.addresses import IPV4, IPV6, family_of
 
@@ -127,11 +127,6 @@ def node_families(node: Node) -> frozenset[str]:
 
 def _is_ip(kind: str) -> bool:
     return kind in ("InternalIP", "ExternalIP")
-
-
-def has_udp(cluster: Cluster) -> bool:
-    """Whether a proxy may have to forget flows after it has programmed the kernel (SYNC-14)."""
-    return any(port.protocol == "UDP" for service in cluster.services for port in service.spec.ports)
 
 
 def pending(canary: Canary, answers: Iterable[HealthCheckAnswer]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Hashable
 
+from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
 from conformance.data_plane.errors import NetworkError
 from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, Failure, failure_of, read_error
@@ -93,8 +94,10 @@ class Attempt:
         raise NotImplementedError
 
     def take_port(self) -> int:
-        """A source port."""
+        """A source port; one below those that are given out in turn belongs to a flow that goes on."""
         flow = self.connection.flow
+        if 0 < self.connection.source_port < FIRST_PORT_IN_TURN:
+            return self.connection.source_port
         return self.ports.take(flow.client.node, self.source_ip, flow.protocol)
 
     def told(self, error: Error) -> None:

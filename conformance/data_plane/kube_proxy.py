@@ -16,6 +16,7 @@ import yaml
 from conformance.data_plane.program import Fetch, Place
 from conformance.errors import UsageError, unknown
 from reference.objects import Cluster, Node
+from reference.routing.addresses import family_of
 
 MODES = ("iptables", "nftables")
 FLAVOURS = ("legacy", "nft")
@@ -23,6 +24,7 @@ FLAVOURS = ("legacy", "nft")
 METRICS_PORT = 10249
 _OLDEST = {"iptables": (1, 29), "nftables": (1, 31)}
 """nftables mode needs no feature gate since 1.31; older ones know other metrics and events."""
+_QUEUED = re.compile(r"^kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds(\S*) (\S+)", re.MULTILINE)
 _MORE_PATHS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -76,11 +78,8 @@ class KubeProxy:
         return {**os.environ, "PATH": self._path}
 
     def settings(self, cluster: Cluster, node: Node) -> Hashable:
-        """It ends when its node's addresses change, and reads ranges only when it starts."""
-        addresses = tuple(
-            entry.address for entry in node.status.addresses if entry.type in ("InternalIP", "ExternalIP")
-        )
-        return addresses, cluster.settings.pod_cidrs
+        """It ends when its node's primary addresses change, and reads ranges only when it starts."""
+        return _primary(node), cluster.settings.pod_cidrs
 
     def command(self, place: Place) -> Sequence[str]:
         """The configuration is a file, because some of it has no flags."""
@@ -116,15 +115,20 @@ class KubeProxy:
             },
         }
 
-    def syncs(self, get: Fetch) -> int | None:
-        """The sum over both families."""
+    def taken_up(self, get: Fetch) -> Mapping[str, str] | None:
+        """For each family, when it was last told to bring the kernel up to date."""
         text = get(METRICS_PORT, "/metrics")
-        if text is None:
-            return None
-        counts = re.findall(
-            r"^kubeproxy_sync_proxy_rules_duration_seconds_count\S* (\d+)", text, re.MULTILINE
-        )
-        return sum(map(int, counts)) if counts else None
+        return None if text is None else dict(_QUEUED.findall(text))
+
+
+def _primary(node: Node) -> tuple[str, ...]:
+    """The first address, and the first of the other family; those inside go before those outside."""
+    kinds = ("InternalIP", "ExternalIP")
+    addresses = [entry.address for kind in kinds for entry in node.status.addresses if entry.type == kind]
+    by_family: dict[str, str] = {}
+    for ip in addresses:
+        by_family.setdefault(family_of(ip), ip)
+    return tuple(by_family.values())
 
 
 def _found(program: str, path: str, where: str) -> str:

@@ -57,8 +57,8 @@ class Program(Protocol):
     def command(self, place: Place) -> Sequence[str]:
         """Write its configuration into the place's folder; the words of the command that starts it."""
 
-    def syncs(self, get: Fetch) -> int | None:
-        """How often it has brought the kernel up to date; None if it does not tell.
+    def taken_up(self, get: Fetch) -> Mapping[str, str] | None:
+        """Values that are all others once it has taken up a change of its node; None if it tells none.
 
         `get` fetches a path from a port of the node's loopback address.
         """
