@@ -25,6 +25,14 @@ def canonical(text: str) -> str | None:
     return socket.inet_ntop(number, address.packed)
 
 
+def is_loopback(text: str) -> bool:
+    """Whether it is an address by which a process reaches its own host, and nobody else."""
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
 def family_of(ip: str) -> str:
     """The family of an address."""
     return IPV6 if ":" in ip else IPV4

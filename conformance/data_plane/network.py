@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import groupby
 from types import TracebackType
 
-from conformance.data_plane.addresses import IPV4, IPV6, canonical, family_of
+from conformance.data_plane.addresses import IPV4, IPV6, canonical, family_of, is_loopback
 from conformance.data_plane.associations import Association, Associations
 from conformance.data_plane.batch import Batch
 from conformance.data_plane.clients import Attempt, SocketAttempt
@@ -125,7 +125,9 @@ class Network:
         """
         key = in_order or self._client_and_service
         clients = {
-            canonical(connection.flow.client.ip) or "": connection.flow.client for connection in connections
+            ip: connection.flow.client
+            for connection in connections
+            if (ip := canonical(connection.flow.client.ip)) is not None
         }
         attempts = [self._attempt(connection, key(connection)) for connection in connections]
         self._hosting.welcome(clients)
@@ -150,6 +152,8 @@ class Network:
     def _attempt(self, connection: Connection, key: Hashable | None) -> Attempt:
         flow = connection.flow
         ip, source_ip = canonical(flow.ip), canonical(flow.client.ip)
+        if flow.client.kind is ClientKind.NODE and is_loopback(flow.ip) and is_loopback(flow.client.ip):
+            ip, source_ip = flow.ip, flow.client.ip
         if ip is None or source_ip is None or family_of(ip) != family_of(source_ip):
             raise NetworkError(
                 f"no connection from {flow.client.ip!r} to {flow.ip!r}",

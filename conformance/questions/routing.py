@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from conformance.questions import spread, turn_of
+from reference.dns.names import canonical
 from reference.objects import (
     CLUSTER_IP_NONE,
     SERVICE_NAME_LABEL,
@@ -56,9 +57,9 @@ def internal_ip(node: Node, family: str = IPV4) -> str | None:
 
 
 def pod_ip(pod: Pod, family: str = IPV4) -> str | None:
-    """The pod's address of a family."""
+    """The pod's address of a family, as packets have it: its status may spell it otherwise."""
     ips = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
-    return next((ip for ip in ips if ip and family_of(ip) == family), None)
+    return next((canonical(ip) for ip in ips if ip and family_of(ip) == family), None)
 
 
 def pod_client(pod: Pod, family: str = IPV4) -> Client | None:

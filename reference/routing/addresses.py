@@ -23,6 +23,11 @@ def _number(ip: str) -> tuple[str, int]:
     return family_of(ip), int(ip_address(ip))
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts are one address, however each spells it."""
+    return one == other or (":" in one and _number(one) == _number(other))
+
+
 @lru_cache(maxsize=4096)
 def _range(cidr: str) -> tuple[str, int, int]:
     parsed = ip_network(cidr.strip(), strict=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from reference.objects import Service
 from reference.questions import Backend, Client, ClientKind, Decision, Outcome
-from reference.routing.addresses import ProxyNode, family_of, inside
+from reference.routing.addresses import ProxyNode, family_of, inside, is_same
 from reference.routing.candidates import Chosen, EndpointSets
 from reference.routing.frontends import Destination, Match, is_intercepted
 
@@ -96,7 +96,7 @@ def masqueraded(
     return frozenset(
         backend
         for backend in backends
-        if (base or backend.ip == client.ip) and (from_host or backend.ip not in node.addresses)
+        if (base or is_same(backend.ip, client.ip)) and (from_host or backend.ip not in node.addresses)
     )
 
 

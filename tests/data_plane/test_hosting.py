@@ -175,3 +175,15 @@ def test_a_node_whose_addresses_change_is_still_reached() -> None:
         worlds.translate(network, "node-a", POD_B)
         seen = worlds.one(network, worlds.from_pod(), VIP)
     assert seen == Observation(Outcome.FORWARD, Backend(POD_B, 8080), POD_A)
+
+
+def test_a_process_reaches_its_own_host_at_a_loopback_address() -> None:
+    """Nobody listens there, so the kernel refuses; what is translated on the way out arrives."""
+    client = Client(ClientKind.NODE, "node-a", "127.0.0.1")
+    with Network() as network:
+        network.prepare(worlds.cluster())
+        assert worlds.one(network, client, "127.0.0.1", 30080) == Observation(Outcome.REJECT)
+        six = Client(ClientKind.NODE, "node-a", "::1")
+        assert worlds.one(network, six, "::1", 30080) == Observation(Outcome.REJECT)
+        with pytest.raises(NetworkError, match=r"127\.0\.0\.1"):
+            worlds.one(network, worlds.from_pod("127.0.0.1"), "127.0.0.1", 30080)

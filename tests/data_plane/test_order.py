@@ -108,10 +108,24 @@ def test_no_source_port_is_used_twice_in_a_row() -> None:
     with Network() as network:
         network.prepare(worlds.cluster())
         worlds.translate(network, "node-a", POD_B)
-        first = network.connect([Connection(flow, source_port=1000)] * 3)
+        first = network.connect([Connection(flow, source_port=40000)] * 3)
         worlds.rules(network, "node-a", "flush ruleset")
         worlds.translate(network, "node-a", OTHER_POD_A)
-        second = network.connect([Connection(flow, source_port=1000)] * 3)
+        second = network.connect([Connection(flow, source_port=40000)] * 3)
     assert [entry.backend for entry in first] == [Backend(POD_B, 8080)] * 3
     assert [entry.backend for entry in second] == [Backend(OTHER_POD_A, 8080)] * 3
     assert {entry.source_ip for entry in first + second} == {POD_A}
+
+
+def test_a_flow_goes_on_from_a_port_that_is_not_given_out_in_turn() -> None:
+    """Connection tracking sends a UDP flow where it sent it before, until it is told to forget it."""
+    flow = Flow(worlds.from_pod(), VIP, 80, "UDP")
+    with Network() as network:
+        network.prepare(worlds.cluster())
+        worlds.translate(network, "node-a", POD_B)
+        first = network.connect([Connection(flow, source_port=1000)])
+        worlds.rules(network, "node-a", "flush ruleset")
+        worlds.translate(network, "node-a", OTHER_POD_A)
+        second = network.connect([Connection(flow, source_port=port) for port in (1000, 1001)])
+    assert [entry.backend for entry in first] == [Backend(POD_B, 8080)]
+    assert [entry.backend for entry in second] == [Backend(POD_B, 8080), Backend(OTHER_POD_A, 8080)]
