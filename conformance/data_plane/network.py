@@ -207,11 +207,11 @@ class Network:
         untouched = arrival.ip == attempt.ip and arrival.port == flow.port
         if untouched and not (reached in plan.endpoints and reached in plan.frontends):
             return Observation(Outcome.NOT_A_SERVICE)
-        source = flow.client.ip if arrival.source_ip == attempt.source_ip else arrival.source_ip
+        source = arrival.source_ip
         return Observation(
             Outcome.FORWARD,
             Backend(plan.listed.get(arrival.ip, arrival.ip), arrival.port),
-            plan.written.get(source, source),
+            flow.client.ip if source == attempt.source_ip else plan.written.get(source, source),
         )
 
 

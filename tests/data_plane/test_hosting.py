@@ -155,15 +155,20 @@ def test_clients_that_the_cluster_does_not_know_are_guests() -> None:
 
 def test_a_backend_is_written_as_its_slice_writes_it() -> None:
     """Where a pod writes its address otherwise, the pod's way is for sources, the slice's for backends."""
-    pods = (pod("p", "fd00:244:0:0:0:0:0:3", "node-a"), pod("q", "fd00:244::2", "node-a"))
+    pods = (pod("p", "fd00:244:0:0:0:0:0:3", "node-a"), pod("q", "fd00:244:0:0::2", "node-a"))
     cluster = evolve(worlds.cluster(), pods=pods)
     with Network() as network:
         network.prepare(
             evolve(cluster, endpoint_slices=(slice_of(("fd00:244::3", "node-a"), family="IPv6"),))
         )
         worlds.translate(network, "node-a", "fd00:244::3", vip=worlds.SIX[VIP])
-        seen = worlds.one(network, worlds.from_pod("fd00:244::2"), worlds.SIX[VIP])
-    assert seen == Observation(Outcome.FORWARD, Backend("fd00:244::3", 8080), "fd00:244::2")
+        seen = [
+            worlds.one(network, worlds.from_pod(client), worlds.SIX[VIP])
+            for client in ("fd00:244::2", "fd00:244:0:0:0:0:0:3")
+        ]
+    # And a client's address is written as the client writes it.
+    assert seen[0] == Observation(Outcome.FORWARD, Backend("fd00:244::3", 8080), "fd00:244::2")
+    assert seen[1].source_ip == "fd00:244:0:0:0:0:0:3"
 
 
 def test_a_node_whose_addresses_change_is_still_reached() -> None:
