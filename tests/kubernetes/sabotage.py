@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real kube-proxy whose rules are spoilt behind its back, once they are in the kernel.
+
+python -m tests.kubernetes.sabotage MODE BINARY FAULT
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from conformance.adapters.serve import serve
+from conformance.data_plane.adapter import DataPlane
+from conformance.data_plane.canary import NAMESPACE
+from conformance.data_plane.kube_proxy import KubeProxy
+from conformance.data_plane.sandbox import contained
+from reference.objects import Cluster
+
+Run = Callable[..., str]
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout
+
+
+def _iptables_rules(chains: str) -> list[str]:
+    """The rules of the chains that match, but for those of the canary."""
+    lines = _run("iptables-save", "-t", "nat").splitlines()
+    return [line for line in lines if re.match(f"-A {chains} ", line) and NAMESPACE not in line]
+
+
+def _replace(rule: str, *, by: str = "") -> None:
+    """Delete a rule, or put another in its place."""
+    words = by or rule.replace("-A ", "-D ", 1)
+    text = f"*nat\n{rule.replace('-A ', '-D ', 1)}\n{by}\nCOMMIT\n" if by else f"*nat\n{words}\nCOMMIT\n"
+    subprocess.run(
+        ["iptables-restore", "--noflush"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+
+
+def _forget_a_service_iptables() -> None:
+    for rule in _iptables_rules("KUBE-SERVICES"):
+        if "cluster IP" in rule:
+            _replace(rule)
+
+
+def _rewrite_a_target_iptables() -> None:
+    for rule in _iptables_rules(r"KUBE-SEP-\w+"):
+        found = re.search(r"--to-destination ([\d.]+):(\d+)", rule)
+        if found:
+            _replace(rule, by=rule.replace(found.group(), f"--to-destination {found.group(1)}:7"))
+
+
+def _lose_a_backend_iptables() -> None:
+    for rule in _iptables_rules(r"KUBE-SVC-\w+"):
+        if "--probability" in rule:
+            _replace(rule)
+
+
+def _nft(*words: str) -> str:
+    return _run("nft", *words)
+
+
+def _chains(pattern: str) -> list[tuple[str, str, str]]:
+    """The rules of the chains that match, but for the canary's: the chain, the handle, the text."""
+    found = []
+    chain = ""
+    for line in _nft("-a", "list", "table", "ip", "kube-proxy").splitlines():
+        begun = re.match(r"\s*chain (\S+) \{", line)
+        if begun:
+            chain = begun.group(1)
+        rule = re.match(r"\s*(.+) # handle (\d+)$", line)
+        if rule and not begun and re.match(pattern, chain) and NAMESPACE not in chain:
+            found.append((chain, rule.group(2), rule.group(1)))
+    return found
+
+
+def _forget_a_service_nftables() -> None:
+    text = _nft("list", "map", "ip", "kube-proxy", "service-ips")
+    for ip, protocol, port, target in re.findall(
+        r"([\d.]+) \. (\w+) \. (\d+)(?: comment \"[^\"]*\")? : goto (service-\S+?)[,\s]", text
+    ):
+        if NAMESPACE not in target:
+            _nft("delete", "element", "ip", "kube-proxy", "service-ips", f"{{ {ip} . {protocol} . {port} }}")
+
+
+def _replace_nft(chain: str, handle: str, text: str) -> None:
+    _nft("replace", "rule", "ip", "kube-proxy", chain, "handle", handle, text)
+
+
+def _rewrite_a_target_nftables() -> None:
+    for chain, handle, text in _chains("(endpoint|service)-"):
+        if "dnat" in text:
+            other = re.sub(r"([\d.]+)( \. |:)(\d+)(?=[,\s]|$)", r"\1\g<2>7", text)
+            _replace_nft(chain, handle, other)
+
+
+def _lose_a_backend_nftables() -> None:
+    for chain, handle, text in _chains("service-"):
+        found = re.search(r"numgen random mod \d+ v?map \{ (.*?) \}", text)
+        if found:
+            targets = [entry.partition(" : ")[2] for entry in found.group(1).split(", ")]
+            other = ", ".join(f"{number} : {targets[0]}" for number in range(len(targets)))
+            _replace_nft(chain, handle, text.replace(found.group(1), other))
+
+
+FAULTS: dict[str, dict[str, Callable[[], None]]] = {
+    "iptables": {
+        "forget-services": _forget_a_service_iptables,
+        "rewrite-targets": _rewrite_a_target_iptables,
+        "lose-a-backend": _lose_a_backend_iptables,
+    },
+    "nftables": {
+        "forget-services": _forget_a_service_nftables,
+        "rewrite-targets": _rewrite_a_target_nftables,
+        "lose-a-backend": _lose_a_backend_nftables,
+    },
+}
+"""What each fault does to the rules of one node, by the mode of kube-proxy."""
+
+
+class Sabotaged(DataPlane):
+    """Spoils the rules on every node of the cluster after each state."""
+
+    fault: Callable[[], None]
+
+    def apply(self, cluster: Cluster) -> None:
+        """As without the fault, and then the fault."""
+        super().apply(cluster)
+        for node in cluster.nodes:
+            with self._network.inside(node.metadata.name):
+                self.fault()
+
+
+def main(mode: str, binary: str, fault: str) -> int:
+    """Serve a kube-proxy with a fault."""
+
+    def act() -> int:
+        with os.fdopen(os.dup(1), "wb") as answers, tempfile.TemporaryDirectory() as folder:
+            os.dup2(2, 1)
+            path = Path(folder)
+            program = KubeProxy(mode=mode, binary=binary, folder=path)
+            adapter = Sabotaged(program, folder=path)
+            adapter.fault = FAULTS[mode][fault]
+            try:
+                serve(adapter, sys.stdin.buffer, answers)
+            finally:
+                adapter.close()
+        return 0
+
+    return contained(act)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

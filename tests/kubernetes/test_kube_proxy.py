@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the suite says of real kube-proxies, and that it notices when their rules are spoilt."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from conformance.adapters.jsonlines import JsonLines
+from conformance.adapters.session import Session
+from conformance.engine.run import Options, run
+from conformance.outcomes import Outcome
+from conformance.profiles import Profile, load_profile
+from conformance.smoke import smoke
+from tests.kubernetes.building import HERE, built_kube_proxy, missing
+from tests.kubernetes.sabotage import FAULTS
+
+TOOLS = {"iptables": "iptables-restore", "nftables": "nft"}
+MODES = tuple(TOOLS)
+_PATH = ":/usr/sbin:/sbin:/usr/local/sbin"
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built kube-proxy."""
+    absent = [package for package in ("aiohttp", "pyroute2") if find_spec(package) is None]
+    if absent:
+        missing(f"the extra data-plane is not installed: no {' and no '.join(absent)}")
+    for tool in TOOLS.values():
+        if shutil.which(tool) is None and shutil.which(tool, path=_PATH) is None:
+            missing(f"there is no {tool}")
+    if subprocess.run(["unshare", "-n", "true"], check=False, timeout=20).returncode != 0:
+        user = subprocess.run(["unshare", "-Urn", "true"], check=False, timeout=20)
+        if user.returncode != 0:
+            missing("no network namespaces are allowed here")
+    return built_kube_proxy(tmp_path_factory.mktemp("kube-proxy"))
+
+
+def _profile(mode: str, *, clusters: int, metamorphic: int, shrink_seconds: int) -> Profile:
+    """The profile of a mode, with the deviations that are known of the pinned version, and fewer inputs."""
+    profile = load_profile(str(HERE / f"kube-proxy-{mode}.yaml"))
+    budget = evolve(
+        profile.budget,
+        clusters=clusters,
+        metamorphic_examples=metamorphic,
+        statistical_examples=3,
+        shrink_seconds=shrink_seconds,
+        clock_seconds=8,
+    )
+    return evolve(profile, budget=budget)
+
+
+def _started(mode: str, binary: Path) -> JsonLines:
+    program = [sys.executable, "-m", "conformance.data_plane", "kube-proxy"]
+    return JsonLines([*program, f"--mode={mode}", f"--binary={binary}"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_plumbing_is_right(mode: str, binary: Path) -> None:
+    """The adapter speaks the protocol, and says which kube-proxy it runs."""
+    with Session(_started(mode, binary)) as session:
+        checks = smoke(session)
+        assert all(check.ok for check in checks), checks
+        assert session.name == f"kube-proxy ({mode})"
+        assert session.version.startswith("v1.")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kube_proxy_conforms_but_for_what_is_known(mode: str, binary: Path) -> None:
+    """Real packets through an unmodified kube-proxy meet what the model says, in both modes."""
+    profile = _profile(mode, clusters=30, metamorphic=2, shrink_seconds=30)
+    with Session(_started(mode, binary)) as session:
+        result = run(session, profile, Options(clusters=profile.budget.clusters))
+    fine = (Outcome.PASS, Outcome.KNOWN_DEVIATION, Outcome.UNSUPPORTED, Outcome.NOT_EXERCISED)
+    wrong = [
+        f"{verdict.invariant.id}: {verdict.outcome.value} {verdict.detail}"
+        for verdict in result.verdicts
+        if verdict.outcome not in fine
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert result.clusters == profile.budget.clusters
+    # Few of the rarer ones are met by so few inputs.
+    assert sum(verdict.outcome is Outcome.PASS for verdict in result.verdicts) >= 85
+    known = {entry.invariant for entry in profile.known_deviations}
+    assert known == {v.invariant.id for v in result.verdicts if v.outcome is Outcome.KNOWN_DEVIATION}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("fault", list(FAULTS["iptables"]))
+def test_spoilt_rules_are_noticed(mode: str, fault: str, binary: Path) -> None:
+    """Rules that are deleted or rewritten behind the proxy's back are reported as a deviation."""
+    profile = _profile(mode, clusters=25, metamorphic=1, shrink_seconds=3)
+    command = [sys.executable, "-m", "tests.kubernetes.sabotage", mode, str(binary), fault]
+    with Session(JsonLines(command)) as session:
+        result = run(
+            session,
+            profile,
+            Options(clusters=profile.budget.clusters, only=["routing.cluster-ip-reaches-its-endpoints"]),
+        )
+    (verdict,) = result.verdicts
+    assert verdict.outcome is Outcome.DEVIATION, verdict
