@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reference.objects import Cluster, NamespacedName, Service
+from reference.objects import Cluster, EndpointSlice, NamespacedName, Service, ServicePort
 from reference.questions import HealthCheck, HealthCheckAnswer
-from reference.routing.candidates import Candidate, candidates
+from reference.routing.candidates import Candidate, is_slice_of, is_usable_slice, join, listings
 from reference.routing.frontends import families, is_proxied
 
 NOT_SERVED = HealthCheckAnswer(0)
@@ -27,11 +27,28 @@ def is_checked(service: Service) -> bool:
 def answer(service: Service, endpoints: Iterable[Candidate], node: str) -> HealthCheckAnswer:
     """200 if a ready endpoint is on the node, else 503, and how many (HC-002 to HC-005, HC-010, TERM-011).
 
-    Addresses are counted, over all ports; draining endpoints are not.
+    Addresses are counted, once each; draining endpoints are not.
     """
     local = {endpoint.backend.ip for endpoint in endpoints if endpoint.ready and endpoint.node_name == node}
     name = NamespacedName(service.metadata.namespace, service.metadata.name)
     return HealthCheckAnswer(200 if local else 503, len(local), name)
+
+
+def listed(slices: Iterable[EndpointSlice]) -> list[tuple[Candidate, ...]]:
+    """The endpoints that count, under each port that slices list: the Service may lack it (HC-004).
+
+    An endpoint that a port lists several times comes up as often.
+    """
+    known = tuple(slices)
+    ports = dict.fromkeys(
+        (entry.name or "", entry.protocol or "TCP") for item in known for entry in item.ports
+    )
+    return [tuple(listings(known, ServicePort(1, name, protocol))) for name, protocol in ports]
+
+
+def counted(slices: Iterable[EndpointSlice]) -> list[Candidate]:
+    """The endpoints that count, each once for each port (RT-007)."""
+    return [endpoint for found in listed(slices) for endpoint in join(found)]
 
 
 def health_check(cluster: Cluster, check: HealthCheck) -> HealthCheckAnswer:
@@ -42,10 +59,10 @@ def health_check(cluster: Cluster, check: HealthCheck) -> HealthCheckAnswer:
         if is_checked(service) and service.spec.health_check_node_port == check.port:
             if check.family not in families(service.spec):
                 return NOT_SERVED
-            endpoints = [
-                endpoint
-                for port in service.spec.ports
-                for endpoint in candidates(cluster, service, port, check.family)
+            slices = [
+                item
+                for item in cluster.endpoint_slices
+                if is_usable_slice(item, check.family) and is_slice_of(item, service)
             ]
-            return answer(service, endpoints, check.node)
+            return answer(service, counted(slices), check.node)
     return NOT_SERVED

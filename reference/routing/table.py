@@ -115,10 +115,14 @@ class RoutingTable:
         key = (meta.namespace, meta.name, port.name, port.protocol, family)
         found = self._sets.get(key)
         if found is None:
-            slices = self._slices.get((meta.namespace, meta.name), ())
-            usable = [item for item in slices if is_usable_slice(item, family)]
+            usable = self.usable_slices(service, family)
             found = self._sets[key] = RememberedSets(tuple(listings(usable, port)))
         return found
+
+    def usable_slices(self, service: Service, family: str) -> list[EndpointSlice]:
+        """The slices of a Service in one family that a proxy heeds."""
+        slices = self._slices.get((service.metadata.namespace, service.metadata.name), ())
+        return [item for item in slices if is_usable_slice(item, family)]
 
     def candidates(self, service: Service, port: ServicePort, family: str = IPV4) -> tuple[Candidate, ...]:
         """The endpoints of a service port."""
@@ -208,9 +212,4 @@ class RoutingTable:
         service = self._checks.get(check.port)
         if service is None or check.node not in self.nodes or check.family not in families(service.spec):
             return health.NOT_SERVED
-        endpoints = [
-            endpoint
-            for port in service.spec.ports
-            for endpoint in self.candidates(service, port, check.family)
-        ]
-        return health.answer(service, endpoints, check.node)
+        return health.answer(service, health.counted(self.usable_slices(service, check.family)), check.node)

@@ -18,7 +18,7 @@ from reference.questions import (
     Observation,
     Outcome,
 )
-from reference.routing import Destination, Match, RoutingTable
+from reference.routing import Destination, Match, RoutingTable, health
 
 
 def _endpoints(table: RoutingTable, check: HealthCheck) -> list[Endpoint]:
@@ -67,6 +67,20 @@ def draining_is_healthy(
         if answer.status == 503 and draining
         else answer
     )
+
+
+@answers_checks("HC-004")
+def counts_ports_of_the_service(
+    table: RoutingTable, check: HealthCheck, answer: HealthCheckAnswer
+) -> HealthCheckAnswer:
+    """Endpoints under ports that slices list and the Service lacks are not counted."""
+    for service in table.cluster.services:
+        if answer.status and service.spec.health_check_node_port == check.port:
+            own = [
+                one for port in service.spec.ports for one in table.candidates(service, port, check.family)
+            ]
+            return health.answer(service, own, check.node)
+    return answer
 
 
 @answers_checks("HC-004")

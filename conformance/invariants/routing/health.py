@@ -21,8 +21,9 @@ from reference.objects import (
 )
 from reference.questions import Client, ClientKind, Flow, HealthCheck, HealthCheckAnswer, Outcome
 from reference.routing.addresses import IPV4, IPV6, family_of
+from reference.routing.candidates import is_contradictory
 from reference.routing.frontends import families
-from reference.routing.health import is_checked
+from reference.routing.health import answer, is_checked, listed
 
 _CHECKS = ("health_checks",)
 
@@ -37,9 +38,9 @@ def health_checks(case: Case) -> tuple[HealthCheck, ...]:
             for service in case.cluster.services
             if service.spec.health_check_node_port
             and any(
-                compiled.is_ambiguous(service, port, family)
-                for port in service.spec.ports
+                is_contradictory(found)
                 for family in (IPV4, IPV6)
+                for found in listed(compiled.usable_slices(service, family))
             )
         }
         return tuple(check for check in every_check(case.cluster) if check.port not in unclear)
@@ -75,13 +76,22 @@ def text(check: HealthCheck, service: Service | None) -> str:
 def is_answered_alike(case: Case, check: HealthCheck, service: Service) -> bool:
     """Whether every implementation answers as kube-proxy does, which counts each family for itself (HC-011).
 
-    Others may count the endpoints of all families together, and listen in all of them.
+    Others may count the endpoints of all families together, and listen in all of them; and they
+    need not count those under ports that the Service lacks (HC-004).
     """
     known = families(service.spec)
     if check.family not in known:
         return False
     own = table(case)
     answers = {own.health_check(evolve(check, family=family)).status for family in known}
+    answers |= {
+        answer(
+            service,
+            [endpoint for port in service.spec.ports for endpoint in own.candidates(service, port, family)],
+            check.node,
+        ).status
+        for family in known
+    }
     return len(answers) == 1
 
 
