@@ -2,6 +2,7 @@
 """The process in which a program under test and its network live: answers JSON lines.
 
 python -m conformance.data_plane kube-proxy --mode=iptables
+python -m conformance.data_plane program --program=package.module:Class --NAME=VALUE...
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance.data_plane.describing import described
 from conformance.data_plane.kube_proxy import FLAVOURS, MODES, KubeProxy
 from conformance.data_plane.program import Program
 from conformance.data_plane.sandbox import contained
@@ -38,6 +40,17 @@ def kube_proxy(binary: str, mode: str, iptables: str | None) -> None:
     _serve(lambda folder: KubeProxy(mode=mode, binary=binary, iptables=iptables or "", folder=folder))
 
 
+@main.command("program", context_settings={"ignore_unknown_options": True})
+@click.option("--program", required=True, metavar="MODULE:OBJECT", help="what makes the Program")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--NAME=VALUE]...")
+def any_program(program: str, words: tuple[str, ...]) -> None:
+    """A program that is described by a Python class, one process for each node.
+
+    Options of the class follow as words of their own.
+    """
+    _serve(lambda folder: described(program, words))
+
+
 def _serve(make: Callable[[Path], Program]) -> None:
     try:
         code = contained(lambda: _contained(make))
@@ -59,20 +72,11 @@ def _contained(make: Callable[[Path], Program]) -> int:
         path = Path(folder)
         adapter = DataPlane(make(path), folder=path)
         try:
-            _prove(adapter)
+            adapter.prove()
             serve(adapter, sys.stdin.buffer, answers)
         finally:
             adapter.close()
     return 0
-
-
-def _prove(adapter: DataPlane) -> None:
-    from conformance.data_plane.program import DataPlaneError
-
-    try:
-        adapter.prove()
-    except DataPlaneError as error:
-        raise UsageError(str(error)) from error
 
 
 main(prog_name="conformance.data_plane")
