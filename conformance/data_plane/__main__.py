@@ -23,7 +23,7 @@ from conformance.data_plane.sandbox import contained
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
-    from conformance.data_plane.adapter import DataPlane
+    pass
 
 
 @click.group()

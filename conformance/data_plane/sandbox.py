@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -53,10 +54,10 @@ def _unshare() -> None:
     flags = _CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWNET
     if _libc("unshare", flags) == 0:
         return
-    why = os.strerror(ctypes.get_errno())
+    why = _why()
     # Without the privilege there, but perhaps with it in a user namespace of our own.
     if _libc("unshare", flags | _CLONE_NEWUSER) != 0:
-        also = os.strerror(ctypes.get_errno())
+        also = _why()
         raise UsageError(
             f"this system allows none: {why}; and in a user namespace: {also}",
             where=_WHERE,
@@ -69,6 +70,12 @@ def _unshare() -> None:
     ):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/self/{name}", "w") as file:
             file.write(text)
+
+
+def _why() -> str:
+    number = ctypes.get_errno()
+    limit = "the limits in /proc/sys/user are reached" if number == errno.ENOSPC else ""
+    return limit or os.strerror(number)
 
 
 def _act(action: Callable[[], int], ready: int) -> None:

@@ -82,6 +82,34 @@ def networked(_child: subprocess.Popen[str] | None) -> subprocess.Popen[str] | N
     return _child
 
 
+@pytest.fixture
+def possible() -> None:
+    """Asked for by tests whose programs make a network of their own."""
+    way, reason = _way()
+    if way == "nowhere":
+        if REQUIRED:
+            pytest.fail(f"CONFORMANCE_REQUIRE_REAL=1, but no network can be made: {reason}")
+        pytest.skip(f"no network can be made: {reason}")
+
+
+@pytest.fixture
+def unprivileged(possible: None) -> tuple[str, ...]:
+    """The words that run others without any privilege; none where there is none anyway."""
+    if os.geteuid() != 0:
+        return ()
+    words = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    allowed = (*words, "unshare", "--user", "--map-root-user", "--net", "true")
+    try:
+        done = subprocess.run(allowed, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no program unshare")
+    if done.returncode != 0:
+        if REQUIRED:
+            pytest.fail(f"CONFORMANCE_REQUIRE_REAL=1, but nobody may have user namespaces: {done.stderr}")
+        pytest.skip(f"nobody may have user namespaces: {done.stderr.strip()}")
+    return words
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test that needs a network in the child, if there is one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,38 +19,47 @@ def marked(folder: Path) -> dict[str, str]:
 
 
 def living(folder: Path) -> list[int]:
-    """The processes that have the mark, but for this one; the dead that nobody waited for are none."""
+    """The processes that have the mark; the dead that nobody waited for are none."""
     mark = f"{_NAME}={folder}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
+        with suppress(OSError):  # gone meanwhile, or somebody else's
+            if mark in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
 
 
-def namespaces() -> set[str]:
-    """The network namespaces of every process that can be seen."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # gone meanwhile, or somebody else's
-            found.add(os.readlink(process / "ns" / "net"))
-    return found
-
-
 def networks(folder: Path) -> set[str]:
-    """The network namespaces of the processes that have the mark, but for that of the tests themselves."""
+    """The network namespaces that processes with the mark are in or hold, but for our own."""
     found = set()
     for number in living(folder):
         with suppress(OSError):
             found.add(os.readlink(f"/proc/{number}/ns/net"))
-    return found - {os.readlink("/proc/self/ns/net")}
+            for descriptor in Path(f"/proc/{number}/fd").iterdir():
+                with suppress(OSError):
+                    found.add(os.readlink(descriptor))
+    return {name for name in found if name.startswith("net:")} - {os.readlink("/proc/self/ns/net")}
 
 
-def nothing_is_left(folder: Path, *, seconds: float = 15) -> bool:
-    """Whether all that have the mark end, at once or within so long."""
+def everywhere() -> set[str]:
+    """The network namespaces of every process that can be seen, and those that are mounted."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.add(os.readlink(process / "ns" / "net"))
+    return found | mounted()
+
+
+def mounted() -> set[str]:
+    """The network namespaces that are kept by a mount, which outlives every process."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line.split()[3] for line in lines if line.split()[3].startswith("net:")}
+
+
+def within(seconds: float, happens: Callable[[], object]) -> bool:
+    """Whether something is so, at once or within so long."""
     until = time.monotonic() + seconds
-    while living(folder):
+    while not happens():
         if time.monotonic() > until:
             return False
         time.sleep(0.05)

@@ -70,9 +70,7 @@ def table(services: list[Object], slices: list[Object], family: str) -> str:
                 name = port.get("name", "")
                 targets = {(e["addresses"][0], n) for e, n in endpoints(service, slices, name, family)}
                 own |= {address for address, _ in targets}
-                for left, (address, number) in zip(
-                    range(len(targets), 0, -1), sorted(targets), strict=True
-                ):
+                for left, (address, number) in zip(range(len(targets), 0, -1), sorted(targets), strict=True):
                     chance = f"numgen random mod {left} 0" if left > 1 else ""
                     shown = f"[{address}]" if word == "ip6" else address
                     match = f"{word} daddr {ip} tcp dport {port['port']} {chance}"

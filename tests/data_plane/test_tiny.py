@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program of one's own is judged by describing it in one class."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.adapters.jsonlines import JsonLines
+from conformance.adapters.loading import start_adapter
+from conformance.adapters.options import given
+from conformance.data_plane.describing import described
+from conformance.errors import UsageError
+from conformance.example import Example
+from reference.questions import Connection, Flow, Outcome
+from tests.data_plane import tiny, worlds
+from tests.data_plane.processes import living, marked
+
+_TINY = "tests.data_plane.tiny:Tiny"
+
+
+def test_it_passes_smoke(possible: None, tmp_path: Path) -> None:
+    """The command finds it by its name, gives it its options, and the plumbing is right."""
+    worlds.needs_nft()
+    words = [sys.executable, "-m", "conformance", "smoke", "--adapter", "data-plane"]
+    for option in (f"program={_TINY}", "release=0.7"):
+        words += ["--adapter-option", option]
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env=marked(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ok      start: tiny-proxy 0.7 started"
+    assert all(line.startswith(("ok ", "        not supported")) for line in lines)
+    assert not living(tmp_path)
+
+
+def test_packets_meet_what_it_programmed(possible: None) -> None:
+    """A cluster IP leads to each ready endpoint, at the port of the slice, in both families."""
+    worlds.needs_nft()
+    example = Example(worlds.cluster())
+    client = worlds.from_pod()
+    with start_adapter("data-plane", options=_options(f"program={_TINY}")) as session:
+        assert isinstance(session.transport, JsonLines)
+        seen = set()
+        for vip in (worlds.VIP, worlds.SIX[worlds.VIP]):
+            flow = Flow(client, vip, 80, "TCP")
+            answers = session.ask(example, "connect", [Connection(flow) for _ in range(60)])
+            assert {answer.outcome for answer in answers} == {Outcome.FORWARD}
+            seen |= {(answer.backend.ip, answer.backend.port) for answer in answers}
+        ips = {worlds.POD_A, worlds.OTHER_POD_A, worlds.POD_B, worlds.NODE_B, worlds.ELSEWHERE}
+        assert seen == {(ip, 8080) for each in ips for ip in (each, worlds.SIX[each])}
+        (missed,) = session.ask(example, "connect", [Connection(Flow(client, worlds.VIP, 81, "TCP"))])
+        assert missed.outcome is not Outcome.FORWARD
+
+
+def _options(*words: str) -> tuple:
+    return given(words, origin="command line", where="option adapter-option")
+
+
+def test_options_become_arguments() -> None:
+    """What follows the program's name is given to the class, checked by its parameters."""
+    assert described(_TINY, ["--release=9"]).version == "9"
+    assert described(_TINY, []).name == tiny.Tiny.name
+    with pytest.raises(UsageError, match=r"unknown option .relese. .*did you mean 'release'"):
+        described(_TINY, ["--relese=9"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("tiny", "option program of data-plane: 'tiny' is no `package.module:object`"),
+        ("tests.data_plane.tinny:Tiny", "there is no module 'tests.data_plane.tinny' .*did you mean 'tiny'"),
+        ("tests.data_plane.tiny:Tinny", "unknown object 'Tinny' .*did you mean 'Tiny'"),
+        ("tests.data_plane.worlds:PROTOCOLS", "is neither a class nor a function that makes a program"),
+        ("tests.data_plane.worlds:cluster", "makes no program: it has no settings, command, taken_up, name"),
+    ],
+)
+def test_what_makes_no_program(spec: str, message: str) -> None:
+    """A wrong name, and an object that is something else, are refused with what is missing."""
+    with pytest.raises(UsageError, match=message):
+        described(spec, [])
+
+
+def test_stray_words() -> None:
+    """A word that is no option is refused."""
+    with pytest.raises(UsageError, match="'release=9' is no word --NAME=VALUE"):
+        described(_TINY, ["release=9"])
+
+
+def test_an_error_of_the_class_is_told(possible: None) -> None:
+    """The command's error begins with what is wrong with the name."""
+    with pytest.raises(UsageError, match=r"^data-plane: tests.data_plane.tiny:Tinny: unknown object 'Tinny'"):
+        start_adapter("data-plane", options=_options("program=tests.data_plane.tiny:Tinny"))
