@@ -50,8 +50,17 @@ def service_cidrs(cluster: Cluster) -> list[Plain]:
 
 
 def _defaulted(item: Plain) -> Plain:
-    """Programs rely on what an API server would have filled in, and some end where it is missing."""
+    """Programs rely on what an API server would have filled in, and some end where it is missing.
+
+    A slice never becomes one of another family: that would be another object of its name.
+    """
     if item["kind"] != "EndpointSlice":
         return item
+    meta = item["metadata"]
     ports = [{"name": "", "protocol": "TCP", **port} for port in item.get("ports", ())]
-    return {**item, "ports": ports, "endpoints": item.get("endpoints", [])}
+    return {
+        **item,
+        "metadata": {**meta, "uid": f"{meta.get('uid', meta['name'])}-{item['addressType'].lower()}"},
+        "ports": ports,
+        "endpoints": item.get("endpoints", []),
+    }
