@@ -37,15 +37,16 @@ def node_object(node: Node) -> Plain:
 
 
 def service_cidrs(cluster: Cluster) -> list[Plain]:
-    """The ServiceCIDR object of the cluster's ranges; one has a range of each family at the most."""
+    """A ServiceCIDR object for each of the cluster's ranges."""
     return [
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "ServiceCIDR",
-            "metadata": {"name": "kubernetes"},
-            "spec": {"cidrs": list(cluster.settings.service_cidrs)},
+            "metadata": {"name": f"kubernetes-{index}"},
+            "spec": {"cidrs": [cidr]},
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         }
+        for index, cidr in enumerate(cluster.settings.service_cidrs)
     ]
 
 

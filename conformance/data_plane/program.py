@@ -17,7 +17,7 @@ from attrs import frozen
 from conformance.errors import UsageError
 from reference.objects import Cluster, Node
 
-LOG_LINES = 20
+LOG_LINES = 12
 """How many lines of its log an error shows."""
 
 
@@ -112,8 +112,9 @@ class Running:
             raise self.failed(f"ended {how}")
 
     def failed(self, reason: str) -> DataPlaneError:
-        """The error that says what happened to it, with the end of its log."""
-        return DataPlaneError(f"{self.what} {reason}; the end of its log:\n{self.log or '(nothing)'}")
+        """The error that says what happened to it, with the last line of its log, and the end of it."""
+        last = self._lines[-1] if self._lines else "(nothing)"
+        return DataPlaneError(f"{self.what} {reason}: {last}\nthe end of its log:\n{self.log}")
 
     def stop(self, *, seconds: float = 2.0) -> None:
         """End it: asked at first, then by force."""
