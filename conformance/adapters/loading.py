@@ -76,11 +76,17 @@ def start_adapter(spec: str, *, timeouts: Waits | None = None, options: Options 
 
 
 def _own_error(failure: AdapterFailure) -> str:
-    """What a program said that ended with exit code 2 at its start, as commands that are misused do."""
+    """What a program said that ended with exit code 2 at its start, as commands that are misused do.
+
+    An error that is all that was said can have several lines, as those of a log.
+    """
     if not isinstance(failure, Crash) or failure.exit_code != 2 or failure.operation != "hello":
         return ""
     mark = "error: "
-    said = [line.strip() for line in failure.stderr.splitlines()]
+    written = failure.stderr.strip()
+    if written.lower().startswith(mark):
+        return written[len(mark) :]
+    said = [line.strip() for line in written.splitlines()]
     errors = [line[len(mark) :] for line in said if line.lower().startswith(mark)]
     return errors[-1] if errors else ""
 

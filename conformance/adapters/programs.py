@@ -42,6 +42,12 @@ BUILT_IN: dict[str, BuiltIn] = {
         extra="data-plane",
         packages=("aiohttp", "pyroute2"),
     ),
+    "data-plane": BuiltIn(
+        module="conformance.data_plane",
+        arguments=("program",),
+        extra="data-plane",
+        packages=("aiohttp", "pyroute2"),
+    ),
 }
 """The adapters that come with the suite, by their names."""
 

@@ -42,7 +42,10 @@ def respond(adapter: Any, line: bytes) -> tuple[dict[str, Any], bool]:
         operation = request["op"]
         return {"id": number, **_answer(adapter, operation, request)}, operation == "bye"
     except UsageError as error:
-        return {"id": number, "error": str(error)}, False
+        reason, more, _ = str(error).partition("\n")
+        if more:  # as the end of a log: a reason is one line
+            print(error, file=sys.stderr, flush=True)
+        return {"id": number, "error": reason}, False
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         return {"id": number, "error": f"{type(error).__name__}: {error}"}, False

@@ -2,6 +2,7 @@
 """The process in which a program under test and its network live: answers JSON lines.
 
 python -m conformance.data_plane kube-proxy --mode=iptables
+python -m conformance.data_plane program --program=package.module:Class --NAME=VALUE...
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance.data_plane.describing import described
 from conformance.data_plane.kube_proxy import FLAVOURS, MODES, KubeProxy
 from conformance.data_plane.program import Program
 from conformance.data_plane.sandbox import contained
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
-    from conformance.data_plane.adapter import DataPlane
+    pass
 
 
 @click.group()
@@ -36,6 +38,17 @@ def main() -> None:
 def kube_proxy(binary: str, mode: str, iptables: str | None) -> None:
     """Unmodified kube-proxies, one for each node."""
     _serve(lambda folder: KubeProxy(mode=mode, binary=binary, iptables=iptables or "", folder=folder))
+
+
+@main.command("program", context_settings={"ignore_unknown_options": True})
+@click.option("--program", required=True, metavar="MODULE:OBJECT", help="what makes the Program")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--NAME=VALUE]...")
+def any_program(program: str, words: tuple[str, ...]) -> None:
+    """A program that is described by a Python class, one process for each node.
+
+    Options of the class follow as words of their own.
+    """
+    _serve(lambda folder: described(program, words))
 
 
 def _serve(make: Callable[[Path], Program]) -> None:
@@ -58,20 +71,11 @@ def _contained(make: Callable[[Path], Program], folder: Path) -> int:
         os.dup2(2, 1)
         adapter = DataPlane(make(folder), folder=folder)
         try:
-            _prove(adapter)
+            adapter.prove()
             serve(adapter, sys.stdin.buffer, answers)
         finally:
             adapter.close()
     return 0
-
-
-def _prove(adapter: DataPlane) -> None:
-    from conformance.data_plane.program import DataPlaneError
-
-    try:
-        adapter.prove()
-    except DataPlaneError as error:
-        raise UsageError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ from reference.routing.affinity import timeout
 _API_PORT = 16443
 _CONVERGED = 20.0
 """Seconds until a state has to be in the kernel."""
-_STARTED = 40.0
-"""Seconds until a process that was just started has to have brought it there."""
+_STARTED = 25.0
+"""Seconds until a process that was just started has to have brought it there; less than any wait for it."""
 _PAUSE = 0.001
 """Seconds between two looks whether it has."""
 _REMEMBERED = 180.0
@@ -139,12 +139,16 @@ class DataPlane:
 
         if any(is_going_on(connection) for connection in connections):
             self._remembered = deadline(_REMEMBERED)
-        return self._network.connect(connections, expected_to_answer=answers, in_order=order)
+        seen = self._network.connect(connections, expected_to_answer=answers, in_order=order)
+        self._check()
+        return seen
 
     def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
         """The answers at the nodes' primary addresses."""
         self._check()
-        return self._network.health_checks(checks)
+        answers = self._network.health_checks(checks)
+        self._check()
+        return answers
 
     # -- convergence ----------------------------------------------------------------
 
@@ -166,9 +170,9 @@ class DataPlane:
                 }
             )
             for bird in birds:
-                self._await(bird, end)
+                self._await(bird, end, seconds)
 
-    def _await(self, canary: Canary, end: float) -> None:
+    def _await(self, canary: Canary, end: float, seconds: float) -> None:
         missing = canary.nodes
         while missing:
             left = evolve(canary, nodes=missing)
@@ -177,8 +181,8 @@ class DataPlane:
                 return
             self._check()
             if time.monotonic() > end:
-                site = self._sites[missing[0]]
-                raise site.running.failed(f"did not bring the cluster into the kernel ({canary.family})")
+                reason = f"did not bring the cluster into the kernel within {seconds:g} s ({canary.family})"
+                raise self._given_up(missing[0], reason)
             time.sleep(_PAUSE)
 
     def _serve_nodes(self, cluster: Cluster) -> None:
@@ -201,9 +205,10 @@ class DataPlane:
             while before and any(
                 (self._taken_up(site) or before).get(name) == value for name, value in before.items()
             ):
-                site.running.check()
+                self._check()
                 if time.monotonic() > end:
-                    raise site.running.failed("did not take up the node's zone")
+                    reason = f"did not take up the node's zone within {_ZONES:g} s"
+                    raise self._given_up(site.node.metadata.name, reason)
                 time.sleep(_PAUSE)
 
     def _taken_up(self, site: _Site) -> Mapping[str, str] | None:
@@ -255,8 +260,17 @@ class DataPlane:
             return Running(command, environment=self._program.environment, what=what)
 
     def _check(self) -> None:
-        for site in self._sites.values():
-            site.running.check()
+        """Raise DataPlaneError once for what has ended; the next state starts it anew."""
+        ended = [name for name, site in self._sites.items() if site.running.ended]
+        errors = [self._sites.pop(name).running.end_of_it() for name in ended]
+        if errors:
+            raise errors[0]
+
+    def _given_up(self, node: str, reason: str) -> DataPlaneError:
+        """The error for a process that does not do its work; it is ended, and the next state starts another."""
+        running = self._sites.pop(node).running
+        running.stop()
+        return running.failed(reason)
 
 
 def _is_answered(table: RoutingTable, flow: Flow) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import textwrap
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ LOG_LINES = 12
 """How many lines of its log an error shows."""
 
 
-class DataPlaneError(Exception):
+class DataPlaneError(UsageError):
     """The program under test ended or did not converge; says so with the last lines of its log."""
 
 
@@ -103,18 +104,24 @@ class Running:
         """The last lines that it wrote."""
         return "\n".join(list(self._lines)[-LOG_LINES:])
 
-    def check(self) -> None:
-        """Raise DataPlaneError if it has ended."""
-        code = self._process.poll()
-        if code is not None:
-            self._reader.join(timeout=1)
-            how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
-            raise self.failed(f"ended {how}")
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def end_of_it(self) -> DataPlaneError:
+        """Take back what a process that has ended held; the error that says how it ended."""
+        self.stop()
+        code = self._process.returncode
+        return self.failed(f"ended with exit code {code}" if code >= 0 else f"ended by signal {-code}")
 
     def failed(self, reason: str) -> DataPlaneError:
         """The error that says what happened to it, with the last line of its log, and the end of it."""
-        last = self._lines[-1] if self._lines else "(nothing)"
-        return DataPlaneError(f"{self.what} {reason}: {last}\nthe end of its log:\n{self.log}")
+        last = self._lines[-1] if self._lines else "nothing was written"
+        log = textwrap.indent(self.log or "(nothing)", "  ")
+        return DataPlaneError(f"{self.what} {reason}: {last}
+the end of its log:
+{log}")
 
     def stop(self, *, seconds: float = 2.0) -> None:
         """End it: asked at first, then by force."""
