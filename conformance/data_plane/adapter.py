@@ -267,7 +267,7 @@ class DataPlane:
             raise errors[0]
 
     def _given_up(self, node: str, reason: str) -> DataPlaneError:
-        """The error for a process that does not do its work; it is ended, and the next state starts another."""
+        """The error for a process that does not do its work; the next state starts another."""
         running = self._sites.pop(node).running
         running.stop()
         return running.failed(reason)

@@ -119,9 +119,7 @@ class Running:
         """The error that says what happened to it, with the last line of its log, and the end of it."""
         last = self._lines[-1] if self._lines else "nothing was written"
         log = textwrap.indent(self.log or "(nothing)", "  ")
-        return DataPlaneError(f"{self.what} {reason}: {last}
-the end of its log:
-{log}")
+        return DataPlaneError(f"{self.what} {reason}: {last}\nthe end of its log:\n{log}")
 
     def stop(self, *, seconds: float = 2.0) -> None:
         """End it: asked at first, then by force."""
