@@ -48,7 +48,7 @@ def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -
         found.example,
         session,
         alpha(1, profile.budget.statistical_examples),
-        clock=clock_of(profile.budget, (invariant,)),
+        clock=clock_of(session, profile.budget, (invariant,)),
     )
     before = session.questions
     try:

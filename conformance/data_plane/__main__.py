@@ -53,24 +53,23 @@ def any_program(program: str, words: tuple[str, ...]) -> None:
 
 def _serve(make: Callable[[Path], Program]) -> None:
     try:
-        code = contained(lambda: _contained(make))
+        # Out here, where it is taken away however what is in the container ends.
+        with tempfile.TemporaryDirectory(prefix="kube-service-conformance-") as folder:
+            code = contained(lambda: _contained(make, Path(folder)))
     except UsageError as error:
         click.echo(f"error: {error}", err=True)
         code = 2
     sys.exit(code)
 
 
-def _contained(make: Callable[[Path], Program]) -> int:
+def _contained(make: Callable[[Path], Program], folder: Path) -> int:
     from conformance.adapters.serve import serve
     from conformance.data_plane.adapter import DataPlane
 
     # What anything else writes to standard output must not get between the answers.
-    # In the container's own mount, if it has one, the folder ends with it.
-    place = "/run" if os.access("/run", os.W_OK) else None
-    with os.fdopen(os.dup(1), "wb") as answers, tempfile.TemporaryDirectory(dir=place) as folder:
+    with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
-        path = Path(folder)
-        adapter = DataPlane(make(path), folder=path)
+        adapter = DataPlane(make(folder), folder=folder)
         try:
             adapter.prove()
             serve(adapter, sys.stdin.buffer, answers)
@@ -79,4 +78,5 @@ def _contained(make: Callable[[Path], Program]) -> int:
     return 0
 
 
-main(prog_name="conformance.data_plane")
+if __name__ == "__main__":
+    main(prog_name="conformance.data_plane")

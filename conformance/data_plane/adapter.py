@@ -132,8 +132,10 @@ class DataPlane:
         def order(connection: Connection) -> Hashable | None:
             # Affinity is between one connection and the next.
             match = table.match(connection.flow)
-            affine = match is not None and timeout(match.service.spec) is not None
-            return connection.flow.client if affine else None
+            if match is None or timeout(match.service.spec) is None:
+                return None
+            meta = match.service.metadata
+            return connection.flow.client, meta.namespace, meta.name, match.port
 
         if any(is_going_on(connection) for connection in connections):
             self._remembered = deadline(_REMEMBERED)
@@ -154,6 +156,7 @@ class DataPlane:
         """Serve all but the nodes, and wait until it is in the kernel."""
         streams = objects.served(cluster)
         del streams["nodes"]
+        end = deadline(seconds)
         # What belongs to UDP flows is forgotten after the kernel was programmed: a second round is behind it.
         for _ in range(2 if time.monotonic() < self._remembered else 1):
             self._number += 1
@@ -166,7 +169,6 @@ class DataPlane:
                     "endpointslices": [*streams["endpointslices"], *(bird.slice for bird in birds)],
                 }
             )
-            end = deadline(seconds)
             for bird in birds:
                 self._await(bird, end, seconds)
 
@@ -286,10 +288,6 @@ def _is_answered(table: RoutingTable, flow: Flow) -> bool:
 def is_going_on(connection: Connection) -> bool:
     """Whether it may belong to a flow that was there before (SYNC-16)."""
     return connection.flow.protocol == "UDP" and 0 < connection.source_port < FIRST_PORT_IN_TURN
-
-
-def _is_any_kept(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    return any(now.get(name) == value for name, value in before.items())
 
 
 def _zone(node: Node) -> str | None:

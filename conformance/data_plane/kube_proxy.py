@@ -78,8 +78,12 @@ class KubeProxy:
         return {**os.environ, "PATH": self._path}
 
     def settings(self, cluster: Cluster, node: Node) -> Hashable:
-        """It ends when its node's primary addresses change, and reads ranges only when it starts."""
-        return _primary(node), cluster.settings.pod_cidrs
+        """It ends when its node's primary addresses change, and reads ranges of pods only when it starts.
+
+        In mode nftables it takes up ranges of Services at its next full sync, which may be
+        an hour later.
+        """
+        return _primary(node), cluster.settings.pod_cidrs, cluster.settings.service_cidrs
 
     def command(self, place: Place) -> Sequence[str]:
         """The configuration is a file, because some of it has no flags."""

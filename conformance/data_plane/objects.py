@@ -37,21 +37,31 @@ def node_object(node: Node) -> Plain:
 
 
 def service_cidrs(cluster: Cluster) -> list[Plain]:
-    """The ServiceCIDR object of the cluster's ranges; one has a range of each family at the most."""
+    """A ServiceCIDR object for each of the cluster's ranges."""
     return [
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "ServiceCIDR",
-            "metadata": {"name": "kubernetes"},
-            "spec": {"cidrs": list(cluster.settings.service_cidrs)},
+            "metadata": {"name": f"kubernetes-{index}"},
+            "spec": {"cidrs": [cidr]},
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         }
+        for index, cidr in enumerate(cluster.settings.service_cidrs)
     ]
 
 
 def _defaulted(item: Plain) -> Plain:
-    """Programs rely on what an API server would have filled in, and some end where it is missing."""
+    """Programs rely on what an API server would have filled in, and some end where it is missing.
+
+    A slice never becomes one of another family: that would be another object of its name.
+    """
     if item["kind"] != "EndpointSlice":
         return item
+    meta = item["metadata"]
     ports = [{"name": "", "protocol": "TCP", **port} for port in item.get("ports", ())]
-    return {**item, "ports": ports, "endpoints": item.get("endpoints", [])}
+    return {
+        **item,
+        "metadata": {**meta, "uid": f"{meta.get('uid', meta['name'])}-{item['addressType'].lower()}"},
+        "ports": ports,
+        "endpoints": item.get("endpoints", []),
+    }

@@ -19,17 +19,19 @@ class Memory:
     """What earlier clusters had of each family."""
 
     _addresses: dict[tuple[str, str], NodeAddress] = field(factory=dict)
-    _ranges: dict[str, str] = field(factory=dict)
+    _pods: dict[str, str] = field(factory=dict)
+    _services: dict[str, str] = field(factory=dict)
 
     def widened(self, cluster: Cluster) -> Cluster:
         """The cluster, with what it lacks of a family that none of its nodes has an address of."""
         own = {family for node in cluster.nodes for family in _families(node)}
         nodes = tuple(self._node(node, own) for node in cluster.nodes)
-        ranges = cluster.settings.pod_cidrs
-        for cidr in ranges:
-            self._ranges[family_of(cidr)] = cidr
-        ranges += tuple(cidr for family, cidr in self._ranges.items() if own and family not in own)
-        return evolve(cluster, nodes=nodes, settings=evolve(cluster.settings, pod_cidrs=ranges))
+        settings = evolve(
+            cluster.settings,
+            pod_cidrs=_widened(cluster.settings.pod_cidrs, self._pods, own),
+            service_cidrs=_widened(cluster.settings.service_cidrs, self._services, own),
+        )
+        return evolve(cluster, nodes=nodes, settings=settings)
 
     def _node(self, node: Node, own: set[str]) -> Node:
         name = node.metadata.name
@@ -43,6 +45,14 @@ class Memory:
         if not added:
             return node
         return evolve(node, status=evolve(node.status, addresses=(*node.status.addresses, *added)))
+
+
+def _widened(ranges: tuple[str, ...], known: dict[str, str], own: set[str]) -> tuple[str, ...]:
+    for cidr in ranges:
+        known[family_of(cidr)] = cidr
+    listed = {family_of(cidr) for cidr in ranges}
+    added = (cidr for family, cidr in known.items() if own and family not in own | listed)
+    return (*ranges, *added)
 
 
 def _internal(node: Node) -> list[NodeAddress]:

@@ -92,7 +92,7 @@ class _Run:
             session=session,
             invariants=selected.judged,
             most=most_examples(profile.budget),
-            clock=clock_of(profile.budget, selected.judged),
+            clock=clock_of(session, profile.budget, selected.judged),
             on_example=listener.step,
             on_failure=self._found,
         )

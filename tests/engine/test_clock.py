@@ -12,12 +12,13 @@ from attrs import evolve
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.adapters.session import Session
 from conformance.clock import Clock
-from conformance.engine.quota import clock_of
+from conformance.engine.quota import CLOCK_SECONDS, clock_of
 from conformance.engine.run import Options, run
 from conformance.invariants import all_invariants
-from conformance.outcomes import Outcome
+from conformance.outcomes import Outcome as Verdict
 from conformance.profiles import load_profile
-from reference.questions import Connection, Observation
+from reference.objects import Cluster
+from reference.questions import Connection, Observation, Outcome
 
 WAITING = [each for each in all_invariants().values() if each.waits]
 
@@ -53,8 +54,27 @@ def test_those_that_wait_share_the_budget() -> None:
     """What a profile allows is divided among the invariants about time."""
     budget = evolve(load_profile("standard").budget, clock_seconds=30)
     assert len(WAITING) == 2
-    assert clock_of(budget, list(all_invariants().values())).seconds == 15
-    assert clock_of(load_profile("standard").budget, WAITING).seconds is None
+    with Session.of(factory=ReferenceAdapter) as session:
+        assert clock_of(session, budget, list(all_invariants().values())).seconds == 15
+        assert clock_of(session, load_profile("standard").budget, WAITING).seconds is None
+
+
+class Observed:
+    """A proxy of which only connections are seen."""
+
+    def apply(self, cluster: Cluster) -> None:
+        """Nothing has to be done."""
+
+    def connect(self, connections: Sequence[Connection]) -> Sequence[Observation]:
+        """Nothing is ever served."""
+        return [Observation(Outcome.DROP) for _ in connections]
+
+
+def test_who_is_observed_is_waited_for_a_while() -> None:
+    """Without a word in the profile, time that really passes has a limit."""
+    with Session.of(factory=Observed) as session:
+        clock = clock_of(session, load_profile("standard").budget, WAITING)
+        assert clock.seconds == CLOCK_SECONDS / len(WAITING)
 
 
 @pytest.mark.parametrize("seconds", [20, None])
@@ -65,5 +85,5 @@ def test_a_run_waits_no_longer_than_it_may(seconds: int | None) -> None:
     Waiting.waited = []
     with Session.of(factory=Waiting) as session:
         result = run(session, profile, Options(clusters=250, only=[each.id for each in WAITING]))
-    assert {verdict.outcome for verdict in result.verdicts} == {Outcome.PASS}
+    assert {verdict.outcome for verdict in result.verdicts} == {Verdict.PASS}
     assert (sum(Waiting.waited) <= 20) == (seconds is not None)

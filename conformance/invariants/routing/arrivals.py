@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
 from attrs import evolve
 
@@ -17,8 +18,13 @@ from reference.objects import Cluster
 from reference.questions import Connection, Outcome
 
 _CLASSES = ("forwarded",)
-_SOURCE_PORT = 20053
+_PORTS = (2048, 17000)
 """Below the ports that are given out in turn, so that it is the same flow that goes on."""
+
+
+def _source_port(cluster: Cluster) -> int:
+    """Follows from the whole cluster: the kernel may remember flows of other clusters for minutes."""
+    return _PORTS[0] + crc32(repr(cluster).encode()) % _PORTS[1]
 
 
 def _without_slices(cluster: Cluster) -> Cluster:
@@ -93,7 +99,7 @@ def udp(case: Case) -> None:
     if not found:
         return
     item = found[turn_of(case.cluster) % len(found)]
-    connection = Connection(item.flow, 0, _SOURCE_PORT)
+    connection = Connection(item.flow, 0, _source_port(case.cluster))
     none = case.moved(_without_slices(case.cluster))
     none.ask_again("connect", [connection])
     _reaches(case, none.moved(case.cluster), connection, item, "no endpoint before")

@@ -12,7 +12,7 @@ from conformance.invariants.routing.allowed import Allowed, Situation, allowed, 
 from conformance.model import model_of
 from conformance.observe import decisions
 from conformance.questions.routing import flows
-from reference.questions import Backend, Decision, Flow, Outcome
+from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
 from reference.routing.affinity import timeout
 from reference.routing.table import NOT_A_SERVICE
@@ -195,6 +195,20 @@ def _paired(
         complete=knows or not is_affine(place),
         destination=place.match.destination,
         policy=policy_of(place.match),
+    )
+
+
+def is_answered_past_the_node(item: Asked) -> bool:
+    """Whether a pod is forwarded at another node under its own address (ETP-014).
+
+    The answer then comes back past that node, unless the endpoint is there as well.
+    """
+    return (
+        item.place is not None
+        and item.flow.client.kind is ClientKind.POD
+        and item.place.node.name != item.place.own.name
+        and item.expected.outcome is Outcome.FORWARD
+        and item.expected.masqueraded != item.expected.backends
     )
 
 

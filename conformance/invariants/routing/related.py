@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import evolve
 
 from conformance.invariants.base import Case
-from conformance.invariants.routing.asked import Asked, Served, ask, asked, served, shown
+from conformance.invariants.routing.asked import (
+    Asked,
+    Served,
+    ask,
+    asked,
+    is_answered_past_the_node,
+    served,
+    shown,
+)
 from conformance.observe import decisions
 from conformance.questions import turn_of
 from reference.objects import Cluster, Endpoint, EndpointSlice, Service, ServiceSpec
@@ -99,7 +107,10 @@ def decide_again(related: Case, items: Sequence[Asked]) -> list[Decision]:
 
 def compare(case: Case, items: Iterable[Asked], after: Iterable[Decision], requirement: Row) -> None:
     """Each decision is the same as before."""
+    observed = not case.supports("route")
     for item, got in zip(items, after, strict=True):
+        if observed and is_answered_past_the_node(item):
+            continue  # whether a connection succeeds is chance
         case.judged("forwarded" if item.got.outcome is Outcome.FORWARD else "not forwarded")
         if not is_same(item, got):
             case.fail(
