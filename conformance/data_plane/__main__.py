@@ -7,6 +7,7 @@ python -m conformance.data_plane program --program=package.module:Class --NAME=V
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -66,6 +67,8 @@ def _contained(make: Callable[[Path], Program], folder: Path) -> int:
     from conformance.adapters.serve import serve
     from conformance.data_plane.adapter import DataPlane
 
+    # A program that is ended in the middle of a request is no error of the server's.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     # What anything else writes to standard output must not get between the answers.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)

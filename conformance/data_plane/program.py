@@ -18,7 +18,7 @@ from attrs import frozen
 from conformance.errors import UsageError
 from reference.objects import Cluster, Node
 
-LOG_LINES = 12
+LOG_LINES = 20
 """How many lines of its log an error shows."""
 
 
@@ -116,10 +116,9 @@ class Running:
         return self.failed(f"ended with exit code {code}" if code >= 0 else f"ended by signal {-code}")
 
     def failed(self, reason: str) -> DataPlaneError:
-        """The error that says what happened to it, with the last line of its log, and the end of it."""
-        last = self._lines[-1] if self._lines else "nothing was written"
+        """The error that says what happened to it, with the end of its log."""
         log = textwrap.indent(self.log or "(nothing)", "  ")
-        return DataPlaneError(f"{self.what} {reason}: {last}\nthe end of its log:\n{log}")
+        return DataPlaneError(f"{self.what} {reason}\nthe end of its log:\n{log}")
 
     def stop(self, *, seconds: float = 2.0) -> None:
         """End it: asked at first, then by force."""
