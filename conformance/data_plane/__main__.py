@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -22,9 +21,6 @@ from conformance.data_plane.kube_proxy import FLAVOURS, MODES, KubeProxy
 from conformance.data_plane.program import Program
 from conformance.data_plane.sandbox import contained
 from conformance.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group()

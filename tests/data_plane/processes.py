@@ -14,8 +14,18 @@ _NAME = "CONFORMANCE_TEST_MARK"
 
 
 def marked(folder: Path) -> dict[str, str]:
-    """An environment by which processes are known, whoever started them; the folder is the mark."""
-    return {**os.environ, "PYTHONPATH": str(_ROOT), _NAME: str(folder)}
+    """An environment by which processes are known, whoever started them; the folder is the mark.
+
+    What they make for a time is made in it.
+    """
+    temporary = folder / "temporary"
+    temporary.mkdir(exist_ok=True)
+    return {**os.environ, "PYTHONPATH": str(_ROOT), "TMPDIR": str(temporary), _NAME: str(folder)}
+
+
+def files_left(folder: Path) -> list[str]:
+    """What those with the mark made for a time and did not take away."""
+    return os.listdir(folder / "temporary")
 
 
 def living(folder: Path) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.data_plane import fakes
-from tests.data_plane.processes import living, mounted, within
+from tests.data_plane.processes import files_left, living, mounted, within
 
 pytestmark = pytest.mark.usefixtures("possible")
 
@@ -27,11 +27,12 @@ _FORBIDDEN = (
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left(tmp_path: Path) -> Iterator[None]:
-    """No process is left, and so no network namespace but one that is mounted: there is none either."""
+    """No process is left, and so no network namespace but one that is mounted: there is none, and no file."""
     before = mounted()
     yield
     assert within(10, lambda: not living(tmp_path)), living(tmp_path)
     assert mounted() <= before
+    assert not files_left(tmp_path)
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.data_plane import fakes
-from tests.data_plane.processes import everywhere, living, marked, networks, within
+from tests.data_plane.processes import everywhere, files_left, living, marked, networks, within
 
 pytestmark = pytest.mark.usefixtures("possible")
 
@@ -49,9 +50,9 @@ def _proxies(folder: Path) -> list[int]:
     """The processes of the program under test that serve a node of a cluster that is judged."""
     found = []
     for number in living(folder):
-        words = Path(f"/proc/{number}/cmdline")
-        if words.exists() and re.search(rb"--config=\S*/node-", words.read_bytes()):
-            found.append(number)
+        with suppress(OSError):  # gone meanwhile
+            if re.search(rb"--config=\S*/node-", Path(f"/proc/{number}/cmdline").read_bytes()):
+                found.append(number)
     return found
 
 
@@ -67,6 +68,7 @@ def test_a_killed_run_leaves_nothing(privileged: bool, tmp_path: Path, unprivile
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         assert _all_gone(tmp_path, made), living(tmp_path)
+        assert not files_left(tmp_path)
     done = fakes.judged(tmp_path, fakes.that_works(tmp_path), "--invariant", _HEALTH, before=before)
     assert done.returncode in (0, 1), done.stderr
     assert "1 clusters judged" in done.stdout
@@ -80,6 +82,7 @@ def test_an_interrupted_run_reports(number: signal.Signals, tmp_path: Path) -> N
         process.send_signal(number)
         output, _ = process.communicate(timeout=60)
         assert _all_gone(tmp_path, made), living(tmp_path)
+        assert not files_left(tmp_path)
     assert "Traceback" not in output
     assert "report: conformance-report.yaml" in output
     report = yaml.safe_load((tmp_path / "conformance-report.yaml").read_text())
@@ -87,14 +90,21 @@ def test_an_interrupted_run_reports(number: signal.Signals, tmp_path: Path) -> N
     assert (report["interrupted"], report["exit_code"], process.returncode) == (True, 2, 2)
 
 
-def test_the_process_of_the_program_outlives_nobody(tmp_path: Path) -> None:
-    """Whoever kills one process after the other never leaves one behind: the first of the container."""
+def test_what_holds_the_namespaces_can_be_killed(tmp_path: Path) -> None:
+    """The adapter's process is killed, not asked: all that it had started ends, and the run begins anew."""
     with running(tmp_path) as (process, made):
-        # The oldest but for the command itself holds the container; it is killed, not asked.
-        holder = min(number for number in living(tmp_path) if number != process.pid)
-        Path(f"/proc/{holder}/stat").read_text()
-        subprocess.run(["kill", "-9", str(holder)], check=True, timeout=10)
+        (holder,) = _children(process.pid)
+        os.kill(holder, signal.SIGKILL)
         assert within(20, lambda: not made & everywhere())
+        assert within(60, lambda: len(_proxies(tmp_path)) >= 1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert "was killed by SIGKILL instead of answering" in output
+    assert _all_gone(tmp_path, made), living(tmp_path)
+
+
+def _children(process: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def test_a_program_that_dies_in_the_middle(tmp_path: Path) -> None:
@@ -120,3 +130,4 @@ def test_a_program_that_dies_in_the_middle(tmp_path: Path) -> None:
     ]
     assert "Traceback" not in done.stdout + done.stderr
     assert not living(tmp_path)
+    assert not files_left(tmp_path)
