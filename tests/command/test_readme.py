@@ -15,7 +15,7 @@ from conformance.features import FEATURES, OLDEST
 
 README = Path(__file__).parents[2] / "README.md"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMAND = "kube-service-conformance"
+COMMAND = "kube-service-conformance"
 
 
 def blocks(language: str) -> list[str]:
@@ -46,7 +46,7 @@ def test_every_program_and_command_does_what_the_readme_shows(tmp_path: Path) ->
     checked = 0
     for command, shown in steps():
         words = shlex.split(command)
-        if words[0] == _COMMAND:
+        if words[0] == COMMAND:
             words = [sys.executable, "-m", "kube_service_conformance", *words[1:]]
         elif words[0] == "pytest":
             words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words[1:]]

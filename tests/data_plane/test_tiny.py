@@ -18,6 +18,7 @@ from conformance.example import Example
 from reference.frozenmap import FrozenMap
 from reference.objects import SERVICE_NAME_LABEL, Cluster, ServicePort
 from reference.questions import Backend, Connection, Flow, Outcome
+from tests.command.test_readme import COMMAND, README, blocks
 from tests.data_plane import tiny, worlds
 from tests.data_plane.processes import living, marked
 
@@ -76,6 +77,45 @@ def test_packets_meet_what_it_programmed(possible: None) -> None:
             other = evolve(flow, port=81)
             (missed,) = session.ask(example, "connect", [Connection(other, source_port=34000)])
             assert missed.outcome is not Outcome.FORWARD
+
+
+_PROXY = """#!{python}
+import sys
+sys.path.insert(0, {here!r})
+import tiny_proxy
+kubeconfig, node = sys.argv[1:]
+tiny_proxy.main(kubeconfig.removeprefix("--kubeconfig="), node.removeprefix("--node="))
+"""
+
+
+def test_the_program_of_the_readme(possible: None, tmp_path: Path) -> None:
+    """The class and the profile that are shown there do what is said, with a program of those flags."""
+    worlds.needs_nft()
+    (program,) = (text for text in blocks("python") if text.startswith("# my_program.py"))
+    (profile,) = (text for text in blocks("yaml") if text.startswith("name: my-program"))
+    (tmp_path / "my_program.py").write_text(program)
+    (tmp_path / "my-program.yaml").write_text(profile)
+    proxy = tmp_path / "my-proxy"
+    proxy.write_text(_PROXY.format(python=sys.executable, here=str(Path(__file__).parent)))
+    proxy.chmod(0o755)
+    lines = [line.strip() for line in README.read_text().splitlines()]
+    shown = [line for line in lines if line.startswith(f"{COMMAND} ") and "my-program.yaml" in line]
+    assert [line.split()[1] for line in shown] == ["smoke", "run"]
+    invariant = ("--clusters", "1", "--invariant", "routing.cluster-ip-reaches-its-endpoints")
+    for line, options in zip(shown, ((), invariant), strict=True):
+        done = subprocess.run(
+            [sys.executable, "-m", "conformance", *line.split()[1:], *options],
+            cwd=tmp_path,
+            env=marked(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "my-proxy" in done.stdout, done.stderr
+        # One cluster is too few for a pass.
+        assert done.returncode == (1 if options else 0), done.stdout + done.stderr
+        assert "deviation " not in done.stdout
 
 
 def _options(*words: str) -> tuple[AdapterOption, ...]:
