@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from conformance.data_plane.addresses import family_of
 from conformance.data_plane.clients import Attempt
@@ -66,8 +67,8 @@ class _Reader:
 class Association(Attempt):
     """A connection over SCTP: its first packet and the answer to it."""
 
-    def __init__(self, connection: Connection, *, associations: Associations, **options: object) -> None:
-        super().__init__(connection, **options)  # type: ignore[arg-type]
+    def __init__(self, connection: Connection, *, associations: Associations, **options: Any) -> None:
+        super().__init__(connection, **options)
         self._associations = associations
         self._port = 0
 

@@ -23,8 +23,8 @@ from reference.questions import Connection, Flow
 
 PATIENCE = (0.05, 0.45, 2.5)
 """Seconds without an answer after which the first, second and third attempt are given up."""
-TOO_LONG = 120.0
-"""Seconds after which a batch is given up."""
+TOO_LONG = 50.0
+"""Seconds after which a batch is given up: before the suite gives up waiting for it."""
 _SLOWER = 4
 """The first attempt waits as many times as long as the slowest answer so far took."""
 _FLOODED = 1.0

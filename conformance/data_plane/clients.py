@@ -12,7 +12,9 @@ import os
 import select
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from typing import Any
 
 from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
@@ -34,7 +36,7 @@ _PENDING = frozenset({0, errno.EINPROGRESS, errno.EAGAIN})
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 
 
-class Attempt:
+class Attempt(ABC):
     """A connection that is being made, and made anew where silence is not believed.
 
     `failure` or `answered` says how it ended; with neither it is silent so far.
@@ -90,8 +92,9 @@ class Attempt:
     def _new_token(self, loop: Loop) -> bytes:
         return loop.token()
 
+    @abstractmethod
     def _dial(self, loop: Loop) -> None:
-        raise NotImplementedError
+        """Send the token."""
 
     def take_port(self) -> int:
         """A source port; one below those that are given out in turn belongs to a flow that goes on."""
@@ -115,8 +118,9 @@ class Attempt:
             self.arrival = Arrival(self.token, packet.ip, packet.port, packet.source_ip)
         self._ended.append(self)
 
+    @abstractmethod
     def _quoted(self, error: Error) -> bytes | None:
-        raise NotImplementedError
+        """What of the failed packet tells it from others."""
 
     def done(self) -> None:
         """The answer has come."""
@@ -135,8 +139,8 @@ class Attempt:
 class SocketAttempt(Attempt):
     """A connection over TCP or UDP; it ends by a reset, so that nothing of it stays."""
 
-    def __init__(self, connection: Connection, **options: object) -> None:
-        super().__init__(connection, **options)  # type: ignore[arg-type]
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        super().__init__(connection, **options)
         self._socket: socket.socket | None = None
         self._loop: Loop | None = None
         self._sent = False

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ Arrived = Callable[[Arrival, "socket.socket | None"], None]
 """Called before the answer is sent; the socket is that of a connection, to be closed by whoever is called."""
 
 
-class Listener:
+class Listener(ABC):
     """A listening socket of one address, or of all addresses of its namespace."""
 
     kind: int
@@ -84,15 +85,17 @@ class Listener:
                 where=f"namespace of {namespace.name}",
             ) from None
 
+    @abstractmethod
     def _set_options(self, family: int) -> None:
-        raise NotImplementedError
+        """Before it is bound."""
 
+    @abstractmethod
     def _listen(self) -> None:
-        raise NotImplementedError
+        """Once it is bound."""
 
+    @abstractmethod
     def ready(self, event: int) -> None:
         """Take what has arrived."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Close the socket."""

@@ -33,7 +33,7 @@ class Place:
     node: Node
     cluster: Cluster
     folder: Path
-    """Empty, and its own."""
+    """Its own; after a restart with what it wrote there before."""
     kubeconfig: Path
 
 

@@ -36,16 +36,14 @@ _PACKET_INFO = {
 _WITH_PACKET_INFO = 49  # IPV6_RECVPKTINFO
 
 
-def _table() -> tuple[int, ...]:
-    values = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)  # noqa: PLW2901
-        values.append(value)
-    return tuple(values)
+def _shifted(value: int) -> int:
+    """A byte of the checksum's table: eight steps of division by the reflected polynomial."""
+    for _ in range(8):
+        value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value
 
 
-_CRC32C = _table()
+_CRC32C = tuple(map(_shifted, range(256)))
 
 
 def checksum(data: bytes) -> int:
