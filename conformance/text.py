@@ -50,6 +50,12 @@ def full(verdict: Verdict, *, adapter: str, options: Sequence[AdapterOption] = (
     return "\n".join(lines)
 
 
+def _speed(clusters: int, seconds: float) -> str:
+    if clusters >= seconds:
+        return f"{clusters / seconds:.0f} clusters judged per second"
+    return f"{seconds / clusters:.1f} seconds for each cluster judged"
+
+
 def replay_command(path: str, *, adapter: str, options: Sequence[AdapterOption] = ()) -> str:
     """The command line that judges a stored reproducer again."""
     words = ["replay", path, "--adapter", adapter]
@@ -86,6 +92,6 @@ def summary(result: Result) -> list[str]:
         lines.append(f"stopped early: {result.stopped}")
     survey = result.seconds.get("survey", 0.0)
     if survey > 0 and result.clusters:
-        lines.append(f"{result.clusters / survey:.0f} clusters judged per second, seed {result.seed}")
+        lines.append(f"{_speed(result.clusters, survey)}, seed {result.seed}")
     lines.append(result.summary)
     return lines

@@ -11,10 +11,16 @@ from conformance.reproducer import Reproducer
 
 
 def is_known(failure: Failure, stored: Reproducer) -> bool:
-    """Whether the input that is listed fails as it did: no time-out is known, a crash only as a crash."""
+    """Whether the input that is listed fails as it did.
+
+    No time-out is known, a crash only as a crash, and a deviation only from the requirement
+    that is listed.
+    """
     if failure.outcome in (Outcome.HANG, Outcome.SUITE_ERROR):
         return False
-    return failure.outcome is Outcome.DEVIATION or stored.expected == AN_ANSWER
+    if failure.outcome is Outcome.DEVIATION:
+        return failure.requirement == stored.requirement
+    return stored.expected == AN_ANSWER
 
 
 def is_same_input(record: Record, entry: KnownDeviation) -> bool:

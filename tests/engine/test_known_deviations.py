@@ -145,3 +145,12 @@ def test_a_crash_is_known_as_a_crash_alone(profile: Profile, tmp_path: Path) -> 
     reproducer.store(evolve(stored, expected=AN_ANSWER, got="raised OSError"), tmp_path)
     (verdict,) = troubled(profile, trouble="raise").verdicts
     assert verdict.outcome is Outcome.KNOWN_DEVIATION
+
+
+def test_a_deviation_from_another_requirement_is_not_known(profile: Profile, tmp_path: Path) -> None:
+    """A listed input that breaks in another way than the listed one fails the run."""
+    stored = reproducer.load(tmp_path / f"{INVARIANT}.yaml")
+    reproducer.store(evolve(stored, requirement="DNS-A-001"), tmp_path)
+    (verdict,) = judged(NAIVE, profile, clusters=0).verdicts
+    assert verdict.outcome is Outcome.DEVIATION
+    assert verdict.source.startswith("known deviation at ")

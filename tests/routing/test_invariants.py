@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import conformance.invariants.routing  # noqa: F401  registers them
 from conformance.adapters.in_process import InProcess
@@ -18,11 +19,12 @@ from conformance.engine.hunt import hunt
 from conformance.example import Example
 from conformance.faults import Fault, all_faults
 from conformance.faults.routing.making import Proxy
-from conformance.faults.routing.modes import InMode
+from conformance.faults.routing.modes import FreeAddressesAreLetBe, InMode, Nftables
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.selection import missing_operation
 from conformance.strategies.clusters import clusters
 from reference.objects import Cluster
+from reference.questions import Connection, Observation, Outcome
 from reference.routing import Mode
 from tests.routing.variants import VARIANTS
 
@@ -165,6 +167,26 @@ def test_faults_are_reported_by_name(fault: Fault) -> None:
     assert [
         catch.requirement for catch in hunt(fault, clusters=700, shrink=False) if not catch.is_caught
     ] == []
+
+
+class Blind(Nftables):
+    """A proxy seen by somebody who takes all silence for a drop."""
+
+    def connect(self, connections: Sequence[Connection]) -> Sequence[Observation]:
+        """What is seen of connections."""
+        return [
+            evolve(seen, outcome=Outcome.DROP) if seen.outcome is Outcome.NOT_A_SERVICE else seen
+            for seen in super().connect(connections)
+        ]
+
+
+def test_who_tells_that_nobody_took_a_packet_up_is_held_to_it() -> None:
+    """Also by its connections alone, a proxy that lets be what it has to drop is reported; one that cannot
+    tell the two apart is not.
+    """
+    guarded = [INVARIANTS["routing.nftables-guards-cluster-ips"]]
+    assert set(accused(FreeAddressesAreLetBe, guarded, 60, {"connect"})) == {guarded[0].id}
+    assert accused(Blind, guarded, 60, {"connect"}) == {}
 
 
 def test_every_bug_of_the_area_is_repeated() -> None:

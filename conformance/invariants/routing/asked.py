@@ -215,8 +215,8 @@ def is_answered_past_the_node(item: Asked) -> bool:
 def is_alike(case: Case, wanted: Outcome, got: Outcome) -> bool:
     """Whether an outcome is the wanted one, as far as the implementation can tell.
 
-    Who only sees connections cannot tell a packet that nobody took up from one that was
-    dropped: there is no answer to either.
+    Who only sees connections may not be able to tell a packet that nobody took up from one
+    that was dropped, and then says that it was; who says that nobody took it up can tell.
     """
-    silent = {Outcome.DROP, Outcome.NOT_A_SERVICE}
-    return wanted is got or (not case.supports("route") and {wanted, got} <= silent)
+    blind = not case.supports("route") and (wanted, got) == (Outcome.NOT_A_SERVICE, Outcome.DROP)
+    return wanted is got or blind
