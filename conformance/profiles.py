@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -75,6 +76,10 @@ class Budget:
     clock may pass between connections in the whole run, None for any number.  Whoever
     has to wait for them in real time states a number; time-outs of sessions are then
     judged on Services whose time-out is short, and on few.
+
+    An implementation whose decisions are observed, connection by connection, takes some
+    hundred times as long as one that tells them: of it, `observed_percent` of the
+    clusters are judged, and of the examples of each kind.
     """
 
     clusters: int
@@ -82,7 +87,21 @@ class Budget:
     statistical_examples: int
     shrink_seconds: int
     minimum_inputs: int
+    observed_percent: int
     clock_seconds: int | None = None
+
+    def of_observed(self) -> Budget:
+        """The budget for an implementation that is observed; minima can still be reached."""
+
+        def part(count: int) -> int:
+            return max(min(count, self.minimum_inputs), math.ceil(count * self.observed_percent / 100))
+
+        return evolve(
+            self,
+            clusters=part(self.clusters),
+            metamorphic_examples=part(self.metamorphic_examples),
+            statistical_examples=part(self.statistical_examples),
+        )
 
 
 @frozen(kw_only=True)
@@ -183,6 +202,14 @@ def load_profile(name_or_path: str | Path, *, today: date | None = None) -> Prof
 
 _COUNT = partial(read_as.whole, least=0, most=10_000_000)
 _AT_LEAST_ONE = partial(read_as.whole, least=1, most=10_000_000)
+_BUDGET = {
+    "clusters": _COUNT,
+    "metamorphic_examples": _COUNT,
+    "statistical_examples": _COUNT,
+    "shrink_seconds": _COUNT,
+    "minimum_inputs": _AT_LEAST_ONE,
+    "observed_percent": partial(read_as.whole, least=1, most=100),
+}
 _SECONDS = partial(read_as.seconds, most=86_400)
 _TIMEOUTS = ("start", "answer", "apply", "stop")
 _SIZES = {
@@ -209,11 +236,7 @@ def _profile(top: Section, today: date) -> Profile:
         description=top.get("description", read_as.text, default=""),
         claims=_claims(top.section("claims")),
         budget=Budget(
-            **{
-                name: budget.get(name, _AT_LEAST_ONE if name == "minimum_inputs" else _COUNT)
-                for name in _names(Budget)
-                if name != "clock_seconds"
-            },
+            **{name: budget.get(name, check) for name, check in _BUDGET.items()},
             clock_seconds=budget.get("clock_seconds", _COUNT, default=None),
         ),
         limits=Limits(**{name: limits.get(name, _SIZES[name]) for name in _names(Limits)}),

@@ -10,7 +10,7 @@ from conformance import reproducer
 from conformance.adapters.loading import start_adapter
 from conformance.adapters.options import AdapterOption
 from conformance.adapters.session import Session
-from conformance.engine.quota import clock_of
+from conformance.engine.quota import budget_for, clock_of
 from conformance.engine.shrink import judge_case
 from conformance.engine.survey import alpha
 from conformance.engine.verdicts import Verdict, unsupported
@@ -44,11 +44,12 @@ def replay(
 
 def _verdict(session: Session, found: Reproducer, path: str, profile: Profile) -> Verdict:
     invariant = all_invariants()[found.invariant]
+    budget = budget_for(session, profile.budget)
     case = Case(
         found.example,
         session,
-        alpha(1, profile.budget.statistical_examples),
-        clock=clock_of(session, profile.budget, (invariant,)),
+        alpha(1, budget.statistical_examples),
+        clock=clock_of(session, budget, (invariant,)),
     )
     before = session.questions
     try:

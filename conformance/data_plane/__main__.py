@@ -30,7 +30,9 @@ def main() -> None:
 
 @main.command("kube-proxy")
 @click.option("--binary", default="kube-proxy", show_default=True, help="a path, or a name on PATH")
-@click.option("--mode", type=click.Choice(MODES), required=True, help="the mode in which it runs")
+@click.option(
+    "--mode", type=click.Choice(MODES), default=MODES[0], show_default=True, help="the mode in which it runs"
+)
 @click.option("--iptables", type=click.Choice(FLAVOURS), help="which iptables it uses; default: the system's")
 def kube_proxy(binary: str, mode: str, iptables: str | None) -> None:
     """Unmodified kube-proxies, one for each node."""

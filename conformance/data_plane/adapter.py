@@ -130,9 +130,11 @@ class DataPlane:
             return _is_answered(table, connection.flow)
 
         def order(connection: Connection) -> Hashable | None:
-            # Affinity is between one connection and the next.
+            # Affinity is between one forwarded connection and the next.
             match = table.match(connection.flow)
             if match is None or timeout(match.service.spec) is None:
+                return None
+            if table.decide(connection.flow).outcome is not Outcome.FORWARD:
                 return None
             meta = match.service.metadata
             return connection.flow.client, meta.namespace, meta.name, match.port

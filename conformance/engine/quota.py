@@ -24,6 +24,16 @@ def most_examples(budget: Budget) -> Mapping[Kind, int]:
     }
 
 
+def is_observed(session: Session) -> bool:
+    """Whether the implementation shows what became of connections, and does not tell its decisions."""
+    return session.supports("connect") and not session.supports("route")
+
+
+def budget_for(session: Session, budget: Budget) -> Budget:
+    """What of a profile's budget is meant for this implementation."""
+    return budget.of_observed() if is_observed(session) else budget
+
+
 CLOCK_SECONDS = 30
 """How long a run waits for an implementation that is observed, where its profile does not say."""
 
@@ -34,7 +44,7 @@ def clock_of(session: Session, budget: Budget, invariants: Sequence[Invariant]) 
     Who only shows connections makes them for real, and then has to wait in real time.
     """
     seconds = budget.clock_seconds
-    if seconds is None and session.supports("connect") and not session.supports("route"):
+    if seconds is None and is_observed(session):
         seconds = CLOCK_SECONDS
     if seconds is None:
         return Clock()

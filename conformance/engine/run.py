@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 from conformance import reproducer
 from conformance.adapters.session import Session
 from conformance.engine.known import is_known, is_same_input
-from conformance.engine.quota import clock_of, most_examples
+from conformance.engine.quota import budget_for, clock_of, most_examples
 from conformance.engine.records import Failure, Record
 from conformance.engine.result import Result
 from conformance.engine.shrink import Shrinker, judge_case
@@ -88,15 +88,16 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.notes: dict[str, str] = {}
         listener = options.listener
+        self.budget = budget_for(session, profile.budget)
         self.survey = Survey(
             session=session,
             invariants=selected.judged,
-            most=most_examples(profile.budget),
-            clock=clock_of(session, profile.budget, selected.judged),
+            most=most_examples(self.budget),
+            clock=clock_of(session, self.budget, selected.judged),
             on_example=listener.step,
             on_failure=self._found,
         )
-        self.clusters = profile.budget.clusters if options.clusters is None else options.clusters
+        self.clusters = self.budget.clusters if options.clusters is None else options.clusters
         limits = profile.limits
         self.strategy = examples(
             areas=selected.areas,
@@ -239,7 +240,7 @@ class _Run:
             self.session,
             record.invariant,
             self.survey.alpha,
-            self.profile.budget.shrink_seconds,
+            self.budget.shrink_seconds,
             self.survey.clock,
         )
         try:
@@ -277,9 +278,7 @@ class _Run:
         return first
 
     def _verdict(self, record: Record, known: dict[str, Verdict]) -> Verdict:
-        verdict = of_record(
-            record, minimum_inputs=self.profile.budget.minimum_inputs, stopped=self.survey.stopped
-        )
+        verdict = of_record(record, minimum_inputs=self.budget.minimum_inputs, stopped=self.survey.stopped)
         if record.failure is not None:
             verdict = evolve(verdict, reproducer=self._store(record))
             note = self.notes.get(record.invariant.id)

@@ -33,7 +33,7 @@ from reference.routing.frontends import (
     processing_node,
 )
 from reference.routing.health import health_check
-from reference.routing.modes import Mode, decide_in_mode
+from reference.routing.modes import Mode, decide_in_mode, is_ambiguous_in_mode
 from reference.routing.table import RoutingTable
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "decide_in_mode",
     "has_any",
     "health_check",
+    "is_ambiguous_in_mode",
     "local_set",
     "match_direct",
     "match_node_port",

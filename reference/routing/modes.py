@@ -41,6 +41,16 @@ def decide_in_mode(table: RoutingTable, flow: Flow, mode: Mode) -> Decision:
     return decision
 
 
+def is_ambiguous_in_mode(table: RoutingTable, flow: Flow, mode: Mode) -> bool:
+    """Whether the endpoints of what a flow is for are listed in ways that contradict each other (RT-007)."""
+    node = table.nodes.get(flow.client.node)
+    at_primary = None if node is None else _at_primary(node, flow)
+    if mode is Mode.IPTABLES and at_primary is not None:
+        flow = at_primary
+    match = table.match(flow)
+    return match is not None and table.is_ambiguous(match.service, match.port, family_of(flow.ip))
+
+
 def accepts(node: ProxyNode, ip: str, mode: Mode) -> bool:
     """Whether an address of a node takes node ports: all do, or the primary one alone (NP-003, NP-004).
 
@@ -88,9 +98,17 @@ def _unmatched(table: RoutingTable, flow: Flow, mode: Mode) -> Decision:
 
 def _loopback(table: RoutingTable, node: ProxyNode, flow: Flow) -> Decision:
     """A node port at a loopback address: IPv4 alone, as at the node's own address (NP-007, NP-008)."""
-    primary = node.primary(IPV4)
-    if family_of(flow.ip) != IPV4 or primary is None or flow.client.kind is not ClientKind.NODE:
+    own = _at_primary(node, flow)
+    if own is None:
         return evolve(NOT_A_SERVICE, rules=("NP-008",))
-    own = evolve(flow, ip=primary, client=evolve(flow.client, ip=primary))
     decision = table.decide(own)
     return evolve(decision, rules=("NP-007", *decision.rules))
+
+
+def _at_primary(node: ProxyNode, flow: Flow) -> Flow | None:
+    """What a process of the node sends to an IPv4 loopback address, as if to the node's own (NP-007)."""
+    primary = node.primary(IPV4)
+    loopback = family_of(flow.ip) == IPV4 and inside(flow.ip, LOOPBACK[IPV4])
+    if not loopback or primary is None or flow.client.kind is not ClientKind.NODE:
+        return None
+    return evolve(flow, ip=primary, client=evolve(flow.client, ip=primary))

@@ -67,6 +67,17 @@ def test_three_depths() -> None:
     assert quick.timeouts == standard.timeouts
 
 
+def test_an_implementation_that_is_observed_has_its_share_of_a_budget() -> None:
+    """Rounded up, and never less than makes a verdict possible."""
+    quick = load_profile("quick").budget
+    budget = evolve(quick, clusters=10, metamorphic_examples=5, statistical_examples=3, observed_percent=25)
+    observed = budget.of_observed()
+    assert (observed.clusters, observed.metamorphic_examples, observed.statistical_examples) == (3, 2, 1)
+    assert evolve(observed, clusters=10, metamorphic_examples=5, statistical_examples=3) == budget
+    assert evolve(budget, minimum_inputs=3).of_observed().statistical_examples == 3
+    assert evolve(budget, observed_percent=100).of_observed().clusters == 10
+
+
 def test_parity_profiles() -> None:
     """The profiles that claim parity add to the levels that hold for everybody."""
     everybody = load_profile("standard").claims.levels

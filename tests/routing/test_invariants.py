@@ -23,10 +23,11 @@ from conformance.faults.routing.modes import FreeAddressesAreLetBe, InMode, Nfta
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
 from conformance.selection import missing_operation
 from conformance.strategies.clusters import clusters
-from reference.objects import Cluster
+from reference.objects import Cluster, EndpointConditions
 from reference.questions import Connection, Observation, Outcome
 from reference.routing import Mode
-from tests.routing.variants import VARIANTS
+from tests.routing.objects import POD_A, cluster, endpoint, piece, service
+from tests.routing.variants import VARIANTS, OtherCopies
 
 INVARIANTS = {each.id: each for each in registered().values() if each.id.startswith("routing.")}
 GENERAL = [each for each in INVARIANTS.values() if each.level in (Level.MUST, Level.CLASS)]
@@ -96,8 +97,8 @@ def accused(
 def _accused(proxy: Limited, invariants: Iterable[Invariant], count: int) -> dict[str, Deviation]:
     found: dict[str, Deviation] = {}
     usable = [each for each in invariants if missing_operation(each, proxy.supports) is None]
-    for index, cluster in enumerate(generated(count)):
-        case = Case(Example(cluster=cluster), proxy, ALPHA)
+    for index, state in enumerate(generated(count)):
+        case = Case(Example(cluster=state), proxy, ALPHA)
         for place, each in enumerate(usable):
             # Those that apply a second cluster take turns.
             if each.id in found or (each.kind is Kind.METAMORPHIC and (index + place) % 6):
@@ -130,6 +131,24 @@ def test_a_mode_of_kube_proxy_is_never_accused(level: Level, observed: bool) -> 
     own = [each for each in INVARIANTS.values() if each.level is level]
     assert own
     assert accused(InThisMode, [*COMMON, *own], 60, operations) == {}
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["decisions", "connections"])
+@pytest.mark.parametrize("level", MODES, ids=lambda level: level.value)
+def test_which_copy_of_an_endpoint_counts_is_open(level: Level, observed: bool) -> None:
+    """No invariant accuses a proxy that takes another one of copies that contradict each other."""
+
+    class InThisMode(OtherCopies):
+        kind = MODES[level]
+
+    copies = (endpoint(POD_A, conditions=EndpointConditions(ready=False)), endpoint(POD_A))
+    made = cluster(service(), slices=(piece(*copies),))
+    with started(InThisMode) as session:
+        proxy = Limited(session, OPERATIONS - {"route"} if observed else OPERATIONS)
+        case = Case(Example(cluster=made), proxy, ALPHA)
+        judged = [each for each in INVARIANTS.values() if each.level is level or each in COMMON]
+        usable = [each for each in judged if missing_operation(each, proxy.supports) is None]
+        assert {each.id for each in usable if deviation(each, case)} == set()
 
 
 class KeepsItsRecords(Proxy):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from conformance.questions.routing import flows
 from conformance.strategies.clusters import clusters
-from reference.objects import Cluster, ClusterSettings, NodeAddress
+from reference.objects import Cluster, ClusterSettings, EndpointConditions, NodeAddress
 from reference.questions import Client, ClientKind, Decision, Flow, Outcome
-from reference.routing import Mode, compile, decide_in_mode
+from reference.routing import Mode, compile, decide_in_mode, is_ambiguous_in_mode
 from tests.routing.objects import (
     BOTH,
     EXTERNAL_IP,
@@ -25,6 +25,7 @@ from tests.routing.objects import (
     VIP,
     backends,
     cluster,
+    endpoint,
     flow,
     node,
     piece,
@@ -74,6 +75,19 @@ def test_loopback() -> None:
     assert met(made, flow(LOOPBACK, "127.0.0.1", 30101), Mode.IPTABLES).outcome is Outcome.NOT_A_SERVICE
     for mode in Mode:
         assert met(made, flow(LOOPBACK6, "::1", 30100), mode).outcome is Outcome.NOT_A_SERVICE
+
+
+def test_copies_that_contradict_each_other() -> None:
+    """What is open at the node's own address is open at 127.0.0.1, where that is served (RT-007)."""
+    copies = (endpoint(POD_A), endpoint(POD_A, conditions=EndpointConditions(ready=False)))
+    table = compile(cluster(service(), slices=(piece(*copies),)))
+    at_loopback, at_node = flow(LOOPBACK, "127.0.0.1", 30100), flow(OUTSIDE, NODE_A, 30100)
+    assert is_ambiguous_in_mode(table, at_loopback, Mode.IPTABLES)
+    assert not is_ambiguous_in_mode(table, at_loopback, Mode.NFTABLES)
+    assert not is_ambiguous_in_mode(table, flow(LOOPBACK, "127.0.0.1", 30101), Mode.IPTABLES)
+    assert all(is_ambiguous_in_mode(table, at_node, mode) for mode in Mode)
+    clear = compile(cluster(service(), slices=(piece(*BOTH),)))
+    assert not is_ambiguous_in_mode(clear, at_loopback, Mode.IPTABLES)
 
 
 @pytest.mark.parametrize(

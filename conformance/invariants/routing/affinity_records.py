@@ -9,7 +9,7 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import Served, ask, served, texts
+from conformance.invariants.routing.asked import Served, ask, served, table, texts
 from conformance.invariants.routing.choice import CONNECT, is_choice
 from conformance.invariants.routing.clients import (
     BURST,
@@ -144,11 +144,9 @@ def _same_record(case: Case, item: Served) -> list[Served]:
             if (ip := internal_ip(node, family)) is not None
         ]
     flows = [Flow(client, ip, number, port.protocol) for ip, number in addresses if family_of(ip) == family]
-    return [
-        other
-        for other in ask(case, flows)
-        if isinstance(other, Served) and other.place.node.name == item.place.node.name
-    ]
+    compiled, here = table(case), item.place.node
+    same = [flow for flow in flows if (node := compiled.processing_node(flow)) and node.name == here.name]
+    return [other for other in ask(case, same) if isinstance(other, Served)]
 
 
 def _same_set(item: Served, other: Served) -> bool:

@@ -10,12 +10,13 @@ from attrs import evolve
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Asked, ask, asked, served
+from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, served, table
 from conformance.invariants.routing.choice import CONNECT
 from conformance.invariants.routing.related import compare, decide_again, in_state
 from conformance.questions import turn_of
 from reference.objects import Cluster
 from reference.questions import Connection, Outcome
+from reference.routing.addresses import family_of
 
 _CLASSES = ("forwarded",)
 _PORTS = (2048, 17000)
@@ -108,7 +109,9 @@ def udp(case: Case) -> None:
         return
     related = case.moved(_without(case.cluster, seen.backend.ip))
     for after in ask(related, [item.flow]):
-        if after.allowed is not None and after.allowed.sets and not after.allowed.refused:
+        # Flows of a port at which nothing serves may be left alone (SYNC-15).
+        free = not isinstance(after, Served) or not _serves(related, after)
+        if not free and after.allowed is not None and after.allowed.sets and not after.allowed.refused:
             _reaches(case, related, connection, after, "another endpoint before")
 
 
@@ -124,6 +127,20 @@ def _reaches(case: Case, related: Case, connection: Connection, item: Asked, how
             expected=item.wanted,
             got=f"{got.outcome.value} {got.backend or ''}".strip(),
         )
+
+
+def _serves(case: Case, item: Served) -> bool:
+    """Whether some endpoint of the service port is serving; one that is published may be just ready."""
+    port = item.match.port
+    slices = table(case).usable_slices(item.match.service, family_of(item.flow.ip))
+    return any(
+        each.conditions.serving is not False
+        for piece in slices
+        if any(
+            (entry.name or "", entry.protocol or "TCP") == (port.name, port.protocol) for entry in piece.ports
+        )
+        for each in piece.endpoints
+    )
 
 
 def _without(cluster: Cluster, ip: str) -> Cluster:
