@@ -85,7 +85,7 @@ def test_each_node_is_asked_for_itself() -> None:
 @pytest.mark.usefixtures("networked")
 def test_a_server_that_never_answers_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has a few seconds, as all have together, and is then as if it was not there."""
-    monkeypatch.setattr("conformance.data_plane.health.TIMEOUT", 0.3)
+    monkeypatch.setattr("conformance.data_plane.health.PATIENCE", (0.2, 0.3))
     with Network() as network:
         network.prepare(worlds.cluster())
         with network.inside("node-a"):
@@ -97,3 +97,19 @@ def test_a_server_that_never_answers_does_not_hold_up_the_others(monkeypatch: py
             seen = network.health_checks([HealthCheck("node-a", 30900), HealthCheck("node-a", 30901)])
             thread.join()
     assert seen == [HealthCheckAnswer(0), HealthCheckAnswer(200, 2, WEB)]
+
+
+@pytest.mark.usefixtures("networked")
+def test_who_is_silent_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer to the second request counts: a machine may be busy."""
+    monkeypatch.setattr("conformance.data_plane.health.PATIENCE", (0.2, 5.0))
+    with Network() as network:
+        network.prepare(worlds.cluster())
+        with network.inside("node-a"):
+            server = socket.create_server(("0.0.0.0", 30900))
+        with server:
+            thread = threading.Thread(target=_serve, args=(server, [[], [OK]]))
+            thread.start()
+            seen = network.health_checks([HealthCheck("node-a", 30900)])
+            thread.join()
+    assert seen == [HealthCheckAnswer(200, 2, WEB)]
