@@ -63,6 +63,8 @@ def _serve(server: socket.socket, answers: list[list[bytes]]) -> None:
                 time.sleep(0.02)
             connection.close()
     time.sleep(0.1)
+    for connection in held:
+        connection.close()
 
 
 @pytest.mark.usefixtures("networked")
