@@ -12,15 +12,15 @@ import http.client
 import socket
 import time
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from attrs import define, evolve
+from attrs import define
 
 from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane import objects
-from conformance.data_plane.canary import Canary, canaries, pending
 from conformance.data_plane.network import Network
-from conformance.data_plane.program import DataPlaneError, Fetch, Place, Program, Running, deadline
+from conformance.data_plane.program import DataPlaneError, Place, Program, Running, Signal, deadline
 from conformance.data_plane.widening import Memory
 from conformance.model import model_of
 from conformance.watch_api import WatchApi, kubeconfig
@@ -162,28 +162,24 @@ class DataPlane:
         # What belongs to UDP flows is forgotten after the kernel was programmed: a second round is behind it.
         for _ in range(2 if time.monotonic() < self._remembered else 1):
             self._number += 1
-            birds = canaries(self._number, cluster.nodes)
-            self._api.replace(
-                objects={
-                    **streams,
-                    "servicecidrs": objects.service_cidrs(cluster),
-                    "services": [*streams["services"], *(bird.service for bird in birds)],
-                    "endpointslices": [*streams["endpointslices"], *(bird.slice for bird in birds)],
-                }
-            )
-            for bird in birds:
-                self._await(bird, end, seconds)
+            signals = self._program.readiness(self._number, cluster.nodes)
+            served = {**streams, "servicecidrs": objects.service_cidrs(cluster)}
+            for signal in signals:
+                for kind, added in signal.objects().items():
+                    served[kind] = [*served.get(kind, ()), *added]
+            self._api.replace(objects=served)
+            for signal in signals:
+                self._await(signal, end, seconds)
 
-    def _await(self, canary: Canary, end: float, seconds: float) -> None:
-        missing = canary.nodes
+    def _await(self, signal: Signal, end: float, seconds: float) -> None:
+        missing = signal.nodes
         while missing:
-            left = evolve(canary, nodes=missing)
-            missing = pending(left, self._network.health_checks(left.checks()))
+            missing = signal.pending(missing, self)
             if not missing:
                 return
             self._check()
             if time.monotonic() > end:
-                reason = f"did not bring the cluster into the kernel within {seconds:g} s ({canary.family})"
+                reason = f"did not bring the cluster into the kernel within {seconds:g} s ({signal.part})"
                 raise self._given_up(missing[0], reason)
             time.sleep(_PAUSE)
 
@@ -214,23 +210,21 @@ class DataPlane:
                 time.sleep(_PAUSE)
 
     def _taken_up(self, site: _Site) -> Mapping[str, str] | None:
-        return self._program.taken_up(self._fetch(site))
+        return self._program.taken_up(partial(self.get, site.node.metadata.name))
 
-    def _fetch(self, site: _Site) -> Fetch:
-        def get(port: int, path: str) -> str | None:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                with self._network.inside(site.node.metadata.name):
-                    connection.connect()
-                connection.request("GET", path)
-                text: str = connection.getresponse().read().decode("utf-8", "replace")
-                return text
-            except (OSError, http.client.HTTPException):
-                return None
-            finally:
-                connection.close()
-
-        return get
+    def get(self, node: str, port: int, path: str) -> str | None:
+        """The body of an HTTP GET to 127.0.0.1 within a node; None if there is no answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            with self._network.inside(node):
+                connection.connect()
+            connection.request("GET", path)
+            text: str = connection.getresponse().read().decode("utf-8", "replace")
+            return text
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     # -- processes ----------------------------------------------------------------
 

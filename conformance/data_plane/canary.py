@@ -10,16 +10,14 @@ state has a canary of another name at another port, and of each family its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from conformance.data_plane.program import Look, Plain
 from reference.objects import SERVICE_NAME_LABEL, Node
 from reference.questions import HealthCheck, HealthCheckAnswer
 from reference.routing.addresses import IPV4, IPV6, family_of
-
-Plain = dict[str, Any]
 
 NAMESPACE = "kube-service-conformance"
 _FIRST_PORT = 20000
@@ -43,6 +41,11 @@ class Canary:
     def name(self) -> str:
         """Of the Service and of its slice."""
         return f"canary-{self.family.lower()}-{self.number}"
+
+    @property
+    def part(self) -> str:
+        """It tells of one family."""
+        return self.family
 
     @property
     def port(self) -> int:
@@ -97,9 +100,14 @@ class Canary:
             "ports": [{"name": "", "protocol": "TCP", "port": 1}],
         }
 
-    def checks(self) -> list[HealthCheck]:
-        """What tells that it has arrived, on each node."""
-        return [HealthCheck(node, self.port, self.family) for node in self.nodes]
+    def objects(self) -> Mapping[str, Sequence[Plain]]:
+        """What is served for it, by the plural of the kind."""
+        return {"services": [self.service], "endpointslices": [self.slice]}
+
+    def pending(self, nodes: Sequence[str], look: Look) -> tuple[str, ...]:
+        """Those of the nodes on which it has not arrived."""
+        answers = look.health_checks([HealthCheck(node, self.port, self.family) for node in nodes])
+        return tuple(node for node, answer in zip(nodes, answers, strict=True) if not self.is_there(answer))
 
     def is_there(self, answer: HealthCheckAnswer) -> bool:
         """Whether an answer tells that the state is in place."""
@@ -127,10 +135,3 @@ def node_families(node: Node) -> frozenset[str]:
 
 def _is_ip(kind: str) -> bool:
     return kind in ("InternalIP", "ExternalIP")
-
-
-def pending(canary: Canary, answers: Iterable[HealthCheckAnswer]) -> tuple[str, ...]:
-    """The nodes on which a canary has not arrived."""
-    return tuple(
-        node for node, answer in zip(canary.nodes, answers, strict=True) if not canary.is_there(answer)
-    )

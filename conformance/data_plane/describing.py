@@ -12,7 +12,7 @@ from conformance.adapters.options import given
 from conformance.data_plane.program import Program
 from conformance.errors import UsageError
 
-_METHODS = ("settings", "command", "taken_up")
+_METHODS = ("settings", "command", "taken_up", "readiness")
 _VALUES = ("name", "version", "environment")
 _WHERE = "option program of data-plane"
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from conformance.data_plane.program import Fetch, Place
+from conformance.data_plane.canary import canaries
+from conformance.data_plane.program import Fetch, Place, Signal
 from conformance.errors import UsageError, unknown
 from reference.objects import Cluster, Node
 from reference.routing.addresses import family_of
@@ -123,6 +124,10 @@ class KubeProxy:
         """For each family, when it was last told to bring the kernel up to date."""
         text = get(METRICS_PORT, "/metrics")
         return None if text is None else dict(_QUEUED.findall(text))
+
+    def readiness(self, number: int, nodes: Sequence[Node]) -> Sequence[Signal]:
+        """It counts endpoints for health checks after it has programmed the kernel."""
+        return canaries(number, nodes)
 
 
 def _primary(node: Node) -> tuple[str, ...]:

@@ -11,12 +11,15 @@ import time
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from attrs import frozen
 
 from conformance.errors import UsageError
 from reference.objects import Cluster, Node
+from reference.questions import HealthCheck, HealthCheckAnswer
+
+Plain = dict[str, Any]
 
 LOG_LINES = 20
 """How many lines of its log an error shows."""
@@ -63,6 +66,40 @@ class Program(Protocol):
 
         `get` fetches a path from a port of the node's loopback address.
         """
+
+    def readiness(self, number: int, nodes: Sequence[Node]) -> Sequence[Signal]:
+        """What will tell that the `number`th state is in the kernel of all of these nodes.
+
+        `canaries` of conformance.data_plane.canary makes it of health check node ports.
+        """
+
+
+class Signal(Protocol):
+    """What tells on which nodes a state is in the kernel."""
+
+    @property
+    def part(self) -> str:
+        """The part of the state of which it tells, as `IPv4`."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the nodes on which it will be seen."""
+
+    def objects(self) -> Mapping[str, Sequence[Plain]]:
+        """What is served for it, behind all else, by the plural of the kind."""
+
+    def pending(self, nodes: Sequence[str], look: Look) -> Sequence[str]:
+        """Those of the nodes on which it is not seen yet."""
+
+
+class Look(Protocol):
+    """What a signal can be seen by."""
+
+    def health_checks(self, checks: Sequence[HealthCheck]) -> Sequence[HealthCheckAnswer]:
+        """The answers at health check node ports."""
+
+    def get(self, node: str, port: int, path: str) -> str | None:
+        """The body of an HTTP GET to 127.0.0.1 within a node; None if there is no answer."""
 
 
 class Fetch(Protocol):

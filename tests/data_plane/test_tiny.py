@@ -137,7 +137,10 @@ def test_options_become_arguments() -> None:
         ("tests.data_plane.tinny:Tiny", "there is no module 'tests.data_plane.tinny' .*did you mean 'tiny'"),
         ("tests.data_plane.tiny:Tinny", "unknown object 'Tinny' .*did you mean 'Tiny'"),
         ("tests.data_plane.worlds:PROTOCOLS", "is neither a class nor a function that makes a program"),
-        ("tests.data_plane.worlds:cluster", "makes no program: it has no settings, command, taken_up, name"),
+        (
+            "tests.data_plane.worlds:cluster",
+            "makes no program: it has no settings, command, taken_up, readiness, name",
+        ),
     ],
 )
 def test_what_makes_no_program(spec: str, message: str) -> None:

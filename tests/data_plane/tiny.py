@@ -11,7 +11,8 @@ import sys
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-from conformance.data_plane.program import Fetch, Place
+from conformance.data_plane.canary import canaries
+from conformance.data_plane.program import Fetch, Place, Signal
 from reference.objects import Cluster, Node
 
 
@@ -39,3 +40,7 @@ class Tiny:
     def taken_up(self, get: Fetch) -> Mapping[str, str] | None:
         """It reads nothing of its node, so there is nothing to wait for."""
         return None
+
+    def readiness(self, number: int, nodes: Sequence[Node]) -> Sequence[Signal]:
+        """It answers health checks once it has programmed the kernel."""
+        return canaries(number, nodes)
