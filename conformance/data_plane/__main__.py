@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,9 +51,7 @@ def any_program(program: str, words: tuple[str, ...]) -> None:
 
 def _serve(make: Callable[[Path], Program]) -> None:
     try:
-        # Out here, where it is taken away however what is in the container ends.
-        with tempfile.TemporaryDirectory(prefix="kube-service-conformance-") as folder:
-            code = contained(lambda: _contained(make, Path(folder)))
+        code = contained(lambda folder: _contained(make, folder))
     except UsageError as error:
         click.echo(f"error: {error}", err=True)
         code = 2

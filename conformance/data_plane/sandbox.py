@@ -12,10 +12,14 @@ import contextlib
 import ctypes
 import errno
 import os
+import secrets
 import select
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from conformance.errors import UsageError
 
@@ -31,20 +35,26 @@ _FAREWELL = 10.0
 _WHERE = "network namespaces"
 
 
-def contained(action: Callable[[], int]) -> int:
+def contained(action: Callable[[Path], int]) -> int:
     """The exit code of `action`, done in namespaces of its own: users (unless root), PIDs, mounts, networks.
 
-    A system that does not allow them is a UsageError.
+    It is given an empty folder, of which nothing is left either.  A system that does not
+    allow namespaces is a UsageError.
     """
     if not sys.platform.startswith("linux"):
         raise UsageError(f"need Linux, this is {sys.platform}", where=_WHERE)
     _unshare()
     parent = os.pidfd_open(os.getpid())
+    # Where the child has no file system of its own, the folder is here, and taken away by us.
+    fallback = Path(tempfile.gettempdir()) / f"kube-service-conformance-{secrets.token_hex(8)}"
     child = os.fork()
     if child == 0:
-        _act(action, parent)
+        _act(action, parent, fallback)
     os.close(parent)
-    return _awaited(child)
+    try:
+        return _awaited(child)
+    finally:
+        shutil.rmtree(fallback, ignore_errors=True)
 
 
 def _unshare() -> None:
@@ -76,7 +86,7 @@ def _why() -> str:
     return limit or os.strerror(number)
 
 
-def _act(action: Callable[[], int], parent: int) -> None:
+def _act(action: Callable[[Path], int], parent: int, fallback: Path) -> None:
     """In the child, which is process 1 of its namespace: never returns."""
     code = 2
     try:
@@ -84,8 +94,9 @@ def _act(action: Callable[[], int], parent: int) -> None:
         if select.select([parent], [], [], 0)[0]:  # it ended before its end could be told
             os._exit(code)
         os.close(parent)
-        _mount()
-        code = action()
+        folder = _mount(fallback)
+        folder.mkdir(mode=0o700)
+        code = action(folder)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 2
     except UsageError as error:
@@ -101,14 +112,15 @@ def _act(action: Callable[[], int], parent: int) -> None:
         os._exit(code)
 
 
-def _mount() -> None:
+def _mount(fallback: Path) -> Path:
     """Mounts of its own: `/proc` shows its processes, and locks in `/run` are nobody else's.
 
     Where a mount is not allowed, what is there does as well, but for waiting for locks.
+    Gives where a folder can be made that is gone with all else.
     """
     _mounted("none", "/", None, _MS_REC_PRIVATE)
     _mounted("proc", "/proc", "proc", 0)
-    _mounted("tmpfs", "/run", "tmpfs", 0)
+    return Path("/run/kube-service-conformance") if _mounted("tmpfs", "/run", "tmpfs", 0) else fallback
 
 
 def _mounted(source: str, target: str, kind: str | None, flags: int) -> bool:

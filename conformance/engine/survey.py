@@ -77,9 +77,12 @@ class Survey:
         self._judge(example, list(self.records.values()), source=source)
 
     def generate(self, strategy: st.SearchStrategy[Example], *, examples: int, seed_value: int) -> None:
-        """Judge `examples` generated examples."""
+        """Judge `examples` generated examples, or as many as it takes until nothing more can come of it."""
 
         def visit(example: Example) -> None:
+            if not any(record.failure is None and not record.given_up for record in self._open()):
+                # Nobody is left to be judged by one more.
+                raise StopSurvey
             self.clusters += 1
             self.prefix.append(hash(example))
             self._judge(example, list(self._open()))

@@ -101,6 +101,7 @@ def test_what_holds_the_namespaces_can_be_killed(tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=60)
     assert "was killed by SIGKILL instead of answering" in output
     assert _all_gone(tmp_path, made), living(tmp_path)
+    assert not files_left(tmp_path)
 
 
 def _children(process: int) -> list[int]:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_plane.processes import everywhere, living, marked, networks, within
+from tests.data_plane.processes import everywhere, files_left, living, marked, networks, within
 
 _HEAD = """
 import os, subprocess, sys, time
 from conformance.data_plane.sandbox import contained
 from conformance.errors import UsageError
-def act():
+def act(folder):
 {body}
 try:
     code = contained(act)
@@ -28,6 +28,9 @@ except UsageError as error:
 print("after", os.getpid() != 1, flush=True)
 sys.exit(code)
 """
+
+
+MOUNTED = "True ['kube-service-conformance'] /run/kube-service-conformance []"
 
 
 @pytest.fixture(params=["as we are", "unprivileged"])
@@ -81,11 +84,11 @@ def test_what_it_is_in(before: tuple[str, ...], tmp_path: Path) -> None:
         before,
         "print(os.getpid(), os.geteuid(), sorted(p for p in os.listdir('/proc') if p.isdigit()))",
         "print([line.split(':')[0].strip() for line in open('/proc/net/dev').readlines()[2:]])",
-        "print(os.access('/run', os.W_OK), os.listdir('/run'))",
+        "print(os.access('/run', os.W_OK), os.listdir('/run'), folder, os.listdir(folder))",
         "return 7",
     )
     assert done.returncode == 7, done.stderr
-    assert done.stdout.splitlines() == ["1 0 ['1']", "['lo']", "True []", "after True"]
+    assert done.stdout.splitlines() == ["1 0 ['1']", "['lo']", MOUNTED, "after True"]
     assert not living(tmp_path)
 
 
@@ -95,6 +98,26 @@ def test_mounts_are_its_own(before: tuple[str, ...], tmp_path: Path) -> None:
     done = _done(tmp_path, before, f"open('/run/{name}', 'w').close()", "return 0")
     assert done.returncode == 0, done.stderr
     assert not Path("/run", name).exists()
+
+
+def test_without_mounts_of_its_own(tmp_path: Path, possible: None) -> None:
+    """The folder is among the temporary files then, and taken away however it ends."""
+    words = _words((), "print(folder.parent, folder.is_dir(), flush=True)", "os.abort()")
+    words[-1] = words[-1].replace(
+        "try:", "import conformance.data_plane.sandbox as s\ns._mounted = lambda *_: False\ntry:", 1
+    )
+    done = subprocess.run(
+        words,
+        env=marked(tmp_path),
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.splitlines() == [f"{tmp_path / 'temporary'} True", "after True"]
+    assert not files_left(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,12 +145,11 @@ class Sabotaged(DataPlane):
 def main(mode: str, binary: str, fault: str) -> int:
     """Serve a kube-proxy with a fault."""
 
-    def act() -> int:
-        with os.fdopen(os.dup(1), "wb") as answers, tempfile.TemporaryDirectory() as folder:
+    def act(folder: Path) -> int:
+        with os.fdopen(os.dup(1), "wb") as answers:
             os.dup2(2, 1)
-            path = Path(folder)
-            program = KubeProxy(mode=mode, binary=binary, folder=path)
-            adapter = Sabotaged(program, folder=path)
+            program = KubeProxy(mode=mode, binary=binary, folder=folder)
+            adapter = Sabotaged(program, folder=folder)
             adapter.fault = FAULTS[mode][fault]
             try:
                 serve(adapter, sys.stdin.buffer, answers)
