@@ -15,6 +15,7 @@ name: hurried
 description: Parity with kube-proxy, looked at for a short time.
 extends: kube-proxy-iptables
 budget: {{shrink_seconds: 2, clock_seconds: 1}}
+limits: {{services: 4, pods: 5}}
 adapter_options:
   kube-proxy: {{mode: iptables, binary: {binary}}}
 """

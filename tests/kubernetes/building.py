@@ -7,16 +7,23 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from conformance.adapters.jsonlines import JsonLines
+
 HERE = Path(__file__).parent
 REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
 """Set where it has to be there: what is missing makes tests fail instead of being skipped."""
 
+TOOLS = {"iptables": "iptables-restore", "nftables": "nft"}
+MODES = tuple(TOOLS)
+_PATH = ":/usr/sbin:/sbin:/usr/local/sbin"
 _VERSION = "k8s.io/component-base/version"
 
 
@@ -51,3 +58,24 @@ def _built(package: str, made: Path, *flags: str) -> Path:
     command: Sequence[str] = ["go", "build", *flags, "-o", str(made), package]
     subprocess.run(command, cwd=HERE, check=True, timeout=1500)
     return made
+
+
+def kube_proxy(folder: Path) -> Path:
+    """kube-proxy, built into a folder; skips, or fails where nothing may be missing, if it could not run."""
+    absent = [package for package in ("aiohttp", "pyroute2") if find_spec(package) is None]
+    if absent:
+        missing(f"the extra data-plane is not installed: no {' and no '.join(absent)}")
+    for tool in TOOLS.values():
+        if shutil.which(tool) is None and shutil.which(tool, path=_PATH) is None:
+            missing(f"there is no {tool}")
+    if subprocess.run(["unshare", "-n", "true"], check=False, timeout=20).returncode != 0:
+        user = subprocess.run(["unshare", "-Urn", "true"], check=False, timeout=20)
+        if user.returncode != 0:
+            missing("no network namespaces are allowed here")
+    return built_kube_proxy(folder)
+
+
+def started(mode: str, binary: Path) -> JsonLines:
+    """The adapter with the built kube-proxy, not started yet."""
+    program = [sys.executable, "-m", "conformance.data_plane", "kube-proxy"]
+    return JsonLines([*program, f"--mode={mode}", f"--binary={binary}"])

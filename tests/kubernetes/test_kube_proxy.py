@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,28 +15,14 @@ from conformance.engine.run import Options, run
 from conformance.outcomes import Outcome
 from conformance.profiles import Profile, load_profile
 from conformance.smoke import smoke
-from tests.kubernetes.building import HERE, built_kube_proxy, missing
+from tests.kubernetes.building import HERE, MODES, kube_proxy, started
 from tests.kubernetes.sabotage import FAULTS
-
-TOOLS = {"iptables": "iptables-restore", "nftables": "nft"}
-MODES = tuple(TOOLS)
-_PATH = ":/usr/sbin:/sbin:/usr/local/sbin"
 
 
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built kube-proxy."""
-    absent = [package for package in ("aiohttp", "pyroute2") if find_spec(package) is None]
-    if absent:
-        missing(f"the extra data-plane is not installed: no {' and no '.join(absent)}")
-    for tool in TOOLS.values():
-        if shutil.which(tool) is None and shutil.which(tool, path=_PATH) is None:
-            missing(f"there is no {tool}")
-    if subprocess.run(["unshare", "-n", "true"], check=False, timeout=20).returncode != 0:
-        user = subprocess.run(["unshare", "-Urn", "true"], check=False, timeout=20)
-        if user.returncode != 0:
-            missing("no network namespaces are allowed here")
-    return built_kube_proxy(tmp_path_factory.mktemp("kube-proxy"))
+    return kube_proxy(tmp_path_factory.mktemp("kube-proxy"))
 
 
 def _profile(mode: str, *, clusters: int, metamorphic: int, shrink_seconds: int) -> Profile:
@@ -52,19 +35,15 @@ def _profile(mode: str, *, clusters: int, metamorphic: int, shrink_seconds: int)
         statistical_examples=3,
         shrink_seconds=shrink_seconds,
         clock_seconds=8,
+        observed_percent=100,
     )
     return evolve(profile, budget=budget)
-
-
-def _started(mode: str, binary: Path) -> JsonLines:
-    program = [sys.executable, "-m", "conformance.data_plane", "kube-proxy"]
-    return JsonLines([*program, f"--mode={mode}", f"--binary={binary}"])
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_plumbing_is_right(mode: str, binary: Path) -> None:
     """The adapter speaks the protocol, and says which kube-proxy it runs."""
-    with Session(_started(mode, binary)) as session:
+    with Session(started(mode, binary)) as session:
         checks = smoke(session)
         assert all(check.ok for check in checks), checks
         assert session.name == f"kube-proxy ({mode})"
@@ -75,7 +54,7 @@ def test_the_plumbing_is_right(mode: str, binary: Path) -> None:
 def test_kube_proxy_conforms_but_for_what_is_known(mode: str, binary: Path) -> None:
     """Real packets through an unmodified kube-proxy meet what the model says, in both modes."""
     profile = _profile(mode, clusters=30, metamorphic=2, shrink_seconds=30)
-    with Session(_started(mode, binary)) as session:
+    with Session(started(mode, binary)) as session:
         result = run(session, profile, Options(clusters=profile.budget.clusters))
     fine = (Outcome.PASS, Outcome.KNOWN_DEVIATION, Outcome.UNSUPPORTED, Outcome.NOT_EXERCISED)
     wrong = [
