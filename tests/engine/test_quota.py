@@ -7,11 +7,16 @@ from typing import cast
 
 import pytest
 
+from conformance.adapters.in_process import InProcess
+from conformance.adapters.reference import ReferenceAdapter
 from conformance.adapters.session import Session
-from conformance.engine.quota import Quota, most_examples
+from conformance.engine.quota import Quota, budget_for, most_examples
+from conformance.engine.run import Options, run
 from conformance.example import Example
 from conformance.invariants.base import Case, Kind
+from conformance.outcomes import Outcome as Verdict
 from conformance.profiles import load_profile
+from reference.routing import Mode
 from tests.engine.fakes import FakeSession, expects_true
 
 
@@ -33,3 +38,33 @@ def test_the_budget_is_that_of_the_profile_standard() -> None:
     budget = load_profile("standard").budget
     assert Quota().most == most_examples(budget)
     assert most_examples(budget)[Kind.METAMORPHIC] == budget.metamorphic_examples
+
+
+class Observed(InProcess):
+    """Shows what becomes of connections and health checks, and no decision."""
+
+    operations = frozenset({"connect", "health_checks", "update", "restart"})
+
+
+@pytest.mark.parametrize(
+    ("profile", "mode"),
+    [
+        ("quick", None),
+        ("standard", None),
+        ("kube-proxy-iptables", Mode.IPTABLES),
+        ("kube-proxy-nftables", Mode.NFTABLES),
+    ],
+)
+def test_what_is_observed_meets_every_case(profile: str, mode: Mode | None) -> None:
+    """Its share of the budget is enough for a verdict on every invariant."""
+
+    class Proxy(ReferenceAdapter):
+        pass
+
+    Proxy.mode = mode
+    judged = load_profile(profile)
+    with Session(Observed(Proxy(), trusted=True)) as session:
+        assert budget_for(session, judged.budget).clusters < judged.budget.clusters
+        result = run(session, judged, Options())
+    outcomes = {verdict.outcome for verdict in result.verdicts}
+    assert outcomes == {Verdict.PASS, Verdict.UNSUPPORTED}, result.summary
