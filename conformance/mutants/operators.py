@@ -121,6 +121,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
     "reference.routing.candidates": ("is_slice_of", "is_contradictory", "candidates"),
     "reference.routing.frontends": ("match_direct", "match_node_port", "processing_node"),
     "reference.routing.health": ("health_check",),
+    "reference.routing.modes": ("is_ambiguous_in_mode",),
     "reference.routing.table": (
         "RememberedSets.is_contradictory",
         "RoutingTable.is_ambiguous",
