@@ -18,6 +18,7 @@ from conformance.engine.generation import drawn
 from conformance.engine.hunt import hunt
 from conformance.example import Example
 from conformance.faults import Fault, all_faults
+from conformance.faults.routing.arrivals import UdpFlowsStayWhereNothingServes
 from conformance.faults.routing.making import Proxy
 from conformance.faults.routing.modes import FreeAddressesAreLetBe, InMode, Nftables
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered
@@ -149,6 +150,15 @@ def test_which_copy_of_an_endpoint_counts_is_open(level: Level, observed: bool) 
         judged = [each for each in INVARIANTS.values() if each.level is level or each in COMMON]
         usable = [each for each in judged if missing_operation(each, proxy.supports) is None]
         assert {each.id for each in usable if deviation(each, case)} == set()
+
+
+def test_udp_flows_where_nothing_serves_are_a_matter_of_their_own() -> None:
+    """A proxy that leaves them alone, as kube-proxy does at node ports, is accused by one invariant."""
+    own = [each for each in GENERAL if "SYNC-16" in each.requirements]
+    assert len(own) == 2
+    assert set(accused(UdpFlowsStayWhereNothingServes, own, 120)) == {
+        "routing.udp-clients-find-endpoints-that-do-not-serve"
+    }
 
 
 class KeepsItsRecords(Proxy):

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 from attrs import evolve
 
-from conformance.faults.routing.arrivals import UdpFlowsAreForEver
 from conformance.faults.routing.making import Proxy, forward, is_outer, with_endpoints, with_specs
 from conformance.faults.routing.modes import InMode
 from reference.objects import Cluster, Endpoint, ServiceSpec
-from reference.questions import Backend, ClientKind, Connection, Decision, Flow, Observation, Outcome
+from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
 from reference.routing.addresses import family_of
 from reference.routing.decision import ranges_for
@@ -185,24 +184,6 @@ class RoundRobin(Proxy):
         return backends[self.turn % len(backends)]
 
 
-class LeavesUdpFlowsWhereNothingServes(UdpFlowsAreForEver):
-    """UDP flows stay as they are where the ready endpoints are not serving (SYNC-15)."""
-
-    def seen(self, connection: Connection, observation: Observation) -> Observation:
-        """What is seen of a connection."""
-        before = super().seen(connection, observation)
-        match = self.model.routing.match(connection.flow)
-        if match is None or self._serves(match, connection.flow):
-            self.flows.pop((connection.flow, connection.source_port), None)
-            return super().seen(connection, observation)
-        return before
-
-    def _serves(self, match: Match, flow: Flow) -> bool:
-        family = family_of(flow.ip)
-        slices = self.model.routing.usable_slices(match.service, family)
-        return any(each.conditions.serving is not False for piece in slices for each in piece.endpoints)
-
-
 def _listed_backwards(cluster: Cluster) -> Cluster:
     slices = tuple(evolve(piece, endpoints=piece.endpoints[::-1]) for piece in cluster.endpoint_slices[::-1])
     return evolve(cluster, endpoint_slices=slices)
@@ -235,6 +216,5 @@ VARIANTS: dict[str, type[Proxy]] = {
     "knows no hints for nodes": seeing(lambda cluster: with_endpoints(cluster, _without_node_hints)),
     "ignores source ranges": seeing(lambda cluster: with_specs(cluster, _without_ranges)),
     "round robin": RoundRobin,
-    "leaves UDP flows where nothing serves": LeavesUdpFlowsWhereNothingServes,
     "takes other copies of an endpoint": seeing(_listed_backwards),
 }

@@ -18,7 +18,8 @@ from reference.objects import (
     ServiceSpec,
 )
 from reference.questions import Connection, Decision, Flow, Observation, Outcome
-from reference.routing import RoutingTable, table
+from reference.routing import Match, RoutingTable, table
+from reference.routing.addresses import family_of
 from reference.routing.frontends import is_proxied
 
 
@@ -76,6 +77,24 @@ class UdpFlowsAreForEver(Proxy):
         if connection.flow.protocol != "UDP":
             return observation
         return self.flows.setdefault((connection.flow, connection.source_port), observation)
+
+
+@behaves("SYNC-16")
+class UdpFlowsStayWhereNothingServes(UdpFlowsAreForEver):
+    """UDP flows of a Service at which nothing serves are left alone, although something is ready."""
+
+    def seen(self, connection: Connection, observation: Observation) -> Observation:
+        """What is seen of a connection."""
+        before = super().seen(connection, observation)
+        match = self.model.routing.match(connection.flow)
+        if match is None or self._serves(match, connection.flow):
+            self.flows.pop((connection.flow, connection.source_port), None)
+            return super().seen(connection, observation)
+        return before
+
+    def _serves(self, match: Match, flow: Flow) -> bool:
+        slices = self.model.routing.usable_slices(match.service, family_of(flow.ip))
+        return any(each.conditions.serving is not False for piece in slices for each in piece.endpoints)
 
 
 @behaves("HEADLESS-001")

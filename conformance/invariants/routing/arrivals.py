@@ -12,12 +12,21 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.routing.asked import ROUTE, Asked, Served, ask, asked, served, table
 from conformance.invariants.routing.choice import CONNECT
-from conformance.invariants.routing.related import compare, decide_again, in_state
+from conformance.invariants.routing.fresh import fresh
+from conformance.invariants.routing.related import (
+    change_endpoints,
+    change_slices,
+    compare,
+    decide_again,
+    in_state,
+)
 from conformance.questions import turn_of
-from reference.objects import Cluster
+from reference.objects import Cluster, Endpoint, EndpointSlice
 from reference.questions import Connection, Outcome
-from reference.routing.addresses import family_of
+from reference.routing.addresses import IPV4, IPV6, family_of
 
+_DOUBLES = 252
+"""The net of endpoints that are put beside others."""
 _CLASSES = ("forwarded",)
 _PORTS = (2048, 17000)
 """Below the ports that are given out in turn, so that it is the same flow that goes on."""
@@ -89,17 +98,9 @@ def udp(case: Case) -> None:
     """A UDP client that goes on sending from one port reaches a current endpoint once there is one,
     whether there was none before or another one that is gone.
     """
-    found = [
-        item
-        for item in served(case)
-        if item.flow.protocol == "UDP"
-        and item.allowed is not None
-        and item.allowed.sets
-        and not item.allowed.refused
-    ]
-    if not found:
+    item = _some_udp(case)
+    if item is None:
         return
-    item = found[turn_of(case.cluster) % len(found)]
     connection = Connection(item.flow, 0, _source_port(case.cluster))
     none = case.moved(_without_slices(case.cluster))
     none.ask_again("connect", [connection])
@@ -109,10 +110,77 @@ def udp(case: Case) -> None:
         return
     related = case.moved(_without(case.cluster, seen.backend.ip))
     for after in ask(related, [item.flow]):
-        # Flows of a port at which nothing serves may be left alone (SYNC-15).
+        # Those of a port at which nothing serves are another matter: see below.
         free = not isinstance(after, Served) or not _serves(related, after)
         if not free and after.allowed is not None and after.allowed.sets and not after.allowed.refused:
             _reaches(case, related, connection, after, "another endpoint before")
+
+
+@invariant(
+    "routing.udp-clients-find-endpoints-that-do-not-serve",
+    kind=Kind.METAMORPHIC,
+    requirements=("SYNC-16",),
+    asks=CONNECT,
+    level=Level.CLASS,
+    classes=("another endpoint before",),
+)
+def udp_not_serving(case: Case) -> None:
+    """A UDP client whose endpoint is gone reaches another one also where endpoints are published although
+    they are not ready, and so are not serving.
+    """
+    first = case.moved(_none_serving(_doubled(case.cluster)))
+    item = _some_udp(first, least=2)
+    if item is None:
+        return
+    connection = Connection(item.flow, 0, _source_port(first.cluster))
+    (seen,) = first.ask_again("connect", [connection])
+    if seen.backend is None:
+        return
+    related = first.moved(_without(first.cluster, seen.backend.ip))
+    for after in ask(related, [item.flow]):
+        if after.allowed is not None and after.allowed.sets and not after.allowed.refused:
+            _reaches(case, related, connection, after, "another endpoint before")
+
+
+def _some_udp(case: Case, *, least: int = 1) -> Served | None:
+    """A UDP flow that has to be forwarded to one of so many at least, another one from cluster to cluster."""
+    found = [
+        item
+        for item in served(case)
+        if item.flow.protocol == "UDP"
+        and item.allowed is not None
+        and item.allowed.sets
+        and all(len(members) >= least for members in item.allowed.sets)
+        and not item.allowed.refused
+    ]
+    return found[turn_of(case.cluster) % len(found)] if found else None
+
+
+def _doubled(cluster: Cluster) -> Cluster:
+    """The cluster in which each endpoint has another one beside it, so that one is left where one goes."""
+    known = {each.addresses[0] for piece in cluster.endpoint_slices for each in piece.endpoints}
+    numbers = {ip: number for number, ip in enumerate(sorted(known), start=1)}
+
+    def beside(endpoint: Endpoint, family: str) -> Endpoint:
+        ip = fresh(_DOUBLES, numbers[endpoint.addresses[0]], family)
+        return evolve(endpoint, addresses=(ip,), target_ref=None, hostname=None)
+
+    def doubled(piece: EndpointSlice) -> EndpointSlice:
+        if piece.address_type not in (IPV4, IPV6):
+            return piece
+        more = (beside(each, piece.address_type) for each in piece.endpoints)
+        return evolve(piece, endpoints=(*piece.endpoints, *more))
+
+    return change_slices(cluster, doubled)
+
+
+def _none_serving(cluster: Cluster) -> Cluster:
+    """The cluster in which what is ready is ready still, and nothing is serving."""
+
+    def changed(endpoint: Endpoint) -> Endpoint:
+        return evolve(endpoint, conditions=evolve(endpoint.conditions, serving=False))
+
+    return change_endpoints(cluster, changed)
 
 
 def _reaches(case: Case, related: Case, connection: Connection, item: Asked, how: str) -> None:
