@@ -25,6 +25,8 @@ from reference.objects import Cluster, Endpoint, EndpointSlice
 from reference.questions import Connection, Outcome
 from reference.routing.addresses import IPV4, IPV6, family_of
 
+_FLOWS = 20
+"""Of so many flows one is at a member of two, but for one time in a million."""
 _DOUBLES = 252
 """The net of endpoints that are put beside others."""
 _CLASSES = ("forwarded",)
@@ -132,18 +134,27 @@ def udp_not_serving(case: Case) -> None:
     item = _some_udp(first, least=2)
     if item is None:
         return
-    connection = Connection(item.flow, 0, _source_port(first.cluster))
-    (seen,) = first.ask_again("connect", [connection])
-    if seen.backend is None:
+    connections = [Connection(item.flow, 0, _source_port(first.cluster) + each) for each in range(_FLOWS)]
+    seen = first.ask_again("connect", connections)
+    reached = [(each.backend.ip, made) for each, made in zip(seen, connections, strict=True) if each.backend]
+    if not reached:
         return
-    related = first.moved(_without(first.cluster, seen.backend.ip))
+    # A pod that no slice lists any more may well be there still, and answer.
+    pods = {
+        ip for pod in case.cluster.pods for ip in (pod.status.pod_ip, *(e.ip for e in pod.status.pod_ips))
+    }
+    gone, connection = next((each for each in reached if each[0] in pods), reached[0])
+    related = first.moved(_without(first.cluster, gone))
     for after in ask(related, [item.flow]):
         if after.allowed is not None and after.allowed.sets and not after.allowed.refused:
             _reaches(case, related, connection, after, "another endpoint before")
 
 
 def _some_udp(case: Case, *, least: int = 1) -> Served | None:
-    """A UDP flow that has to be forwarded to one of so many at least, another one from cluster to cluster."""
+    """A UDP flow that has to be forwarded to one of so many at least, another one from cluster to cluster.
+
+    Not that of a pod which may be led to itself: once it is the only one, that may be refused.
+    """
     found = [
         item
         for item in served(case)
@@ -151,6 +162,7 @@ def _some_udp(case: Case, *, least: int = 1) -> Served | None:
         and item.allowed is not None
         and item.allowed.sets
         and all(len(members) >= least for members in item.allowed.sets)
+        and item.flow.client.ip not in {each.ip for members in item.allowed.sets for each in members}
         and not item.allowed.refused
     ]
     return found[turn_of(case.cluster) % len(found)] if found else None
