@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+import conformance.invariants
 from conformance import profiles
 from conformance.areas import Area, Level
 from conformance.errors import UsageError
@@ -38,6 +39,13 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
+@pytest.fixture
+def _every_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What bundled profiles say of single invariants is about the suite's own."""
+    monkeypatch.setattr(conformance.invariants, "all_invariants", all_invariants)
+
+
+@pytest.mark.usefixtures("_every_invariant")
 def test_bundled_profiles() -> None:
     """The profiles of the source checkout are found by name, and each is named like its file."""
     assert tuple(bundled()) == BUNDLED
@@ -78,6 +86,7 @@ def test_an_implementation_that_is_observed_has_its_share_of_a_budget() -> None:
     assert evolve(budget, observed_percent=100).of_observed().clusters == 10
 
 
+@pytest.mark.usefixtures("_every_invariant")
 def test_parity_profiles() -> None:
     """The profiles that claim parity add to the levels that hold for everybody."""
     everybody = load_profile("standard").claims.levels
