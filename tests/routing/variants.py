@@ -10,9 +10,10 @@ from attrs import evolve
 from conformance.faults.routing.making import Proxy, forward, is_outer, with_endpoints, with_specs
 from conformance.faults.routing.modes import InMode
 from reference.objects import Cluster, Endpoint, ServiceSpec
-from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
-from reference.routing import Destination, Match, RoutingTable
+from reference.questions import Backend, ClientKind, Connection, Decision, Flow, Outcome
+from reference.routing import AffinityState, Destination, Match, RoutingTable
 from reference.routing.addresses import family_of
+from reference.routing.affinity import timeout
 from reference.routing.decision import ranges_for
 
 Change = Callable[[RoutingTable, Flow, Match, Decision], Decision]
@@ -25,6 +26,14 @@ def deciding(change: Change) -> type[Proxy]:
         def decision(self, table: RoutingTable, flow: Flow) -> Decision:
             match, decision = table.match(flow), table.decide(flow)
             return decision if match is None else change(table, flow, match, decision)
+
+        def narrowed(
+            self, table: RoutingTable, state: AffinityState, connection: Connection, decision: Decision
+        ) -> Decision:
+            match = table.match(connection.flow)
+            if match is None or timeout(match.service.spec) is None:
+                return decision  # what the model would have picked from is not what this one does
+            return super().narrowed(table, state, connection, decision)
 
     return Deciding
 
