@@ -8,12 +8,13 @@ inputs are the same; this time the failure is raised and Hypothesis shrinks it.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 
 from attrs import define, evolve, field
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, HypothesisWarning
 
 from conformance.adapters.session import Session
 from conformance.clock import Clock
@@ -134,7 +135,10 @@ class Shrinker:
                 raise _Broken
 
         try:
-            body()
+            with warnings.catch_warnings():
+                # Hypothesis writes the example out for a message of its own, which nobody reads.
+                warnings.filterwarnings("ignore", "Generating overly large repr", HypothesisWarning)
+                body()
         except (_Broken, StopSurvey):
             pass
         except Flaky:

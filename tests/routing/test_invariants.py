@@ -29,6 +29,7 @@ from reference.questions import Connection, Observation, Outcome
 from reference.routing import Mode
 from tests.routing.objects import POD_A, cluster, endpoint, piece, service
 from tests.routing.variants import VARIANTS, OtherCopies
+from tests.selftest.golden import reporting
 
 INVARIANTS = {each.id: each for each in registered().values() if each.id.startswith("routing.")}
 GENERAL = [each for each in INVARIANTS.values() if each.level in (Level.MUST, Level.CLASS)]
@@ -226,9 +227,13 @@ def test_every_bug_of_the_area_is_repeated() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("each", INVARIANTS.values(), ids=INVARIANTS)
-def test_every_invariant_has_a_fault(each: Invariant) -> None:
-    """No invariant is one that nothing was shown to break, within as many clusters as `standard` gives it."""
+@pytest.mark.parametrize("name", [name for name in INVARIANTS if name not in reporting()])
+def test_every_invariant_has_a_fault(name: str) -> None:
+    """No invariant is one that nothing was shown to break, within as many clusters as `standard` gives it.
+
+    Those that the self-test's matrix names are shown by it; of the others some fault is reported earlier.
+    """
+    each = INVARIANTS[name]
     for fault in FAULTS.values():
         if each.level in MODES and getattr(fault.make, "level", None) is not each.level:
             continue
