@@ -76,8 +76,21 @@ def _unshare() -> None:
         ("uid_map", f"0 {users[0]} 1"),
         ("gid_map", f"0 {users[1]} 1"),
     ):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/{name}", "w") as file:
+        _write(f"/proc/self/{name}", text)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w") as file:
             file.write(text)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(
+            f"this system lets a user namespace be made and not be used: {path}: {error.strerror}",
+            where=_WHERE,
+            hint="run as root, or allow it (AppArmor: kernel.apparmor_restrict_unprivileged_userns=0)",
+        ) from error
 
 
 def _why() -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.data_plane import sandbox
+from conformance.errors import UsageError
 from tests.data_plane.processes import everywhere, files_left, living, marked, networks, within
 
 _HEAD = """
@@ -118,6 +121,19 @@ def test_without_mounts_of_its_own(tmp_path: Path, possible: None) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stdout.splitlines() == [f"{tmp_path / 'temporary'} True", "after True"]
     assert not files_left(tmp_path)
+
+
+def test_a_user_namespace_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its owner may not be mapped, as under AppArmor, that is an error of use with a hint."""
+
+    def refused(path: str, mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    answers = iter((-1, 0))
+    monkeypatch.setattr(sandbox, "_libc", lambda *_: next(answers))
+    monkeypatch.setattr(sandbox, "open", refused, raising=False)
+    with pytest.raises(UsageError, match=r"setgroups: Permission denied.*apparmor_restrict"):
+        sandbox._unshare()
 
 
 @pytest.mark.parametrize(
