@@ -96,16 +96,14 @@ def recorded(program: Path) -> list[Request]:
     return recorder.requests
 
 
+@pytest.mark.usefixtures("asked_for")
 @pytest.mark.benchmark(group="answers of a program")
 def test_answers_over_the_pipe(
     benchmark: BenchmarkFixture,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    pytestconfig: pytest.Config,
 ) -> None:
     """Every request of a run is answered; how fast is shown for each operation, of the best round."""
-    if not pytestconfig.getoption("benchmark_only"):
-        pytest.skip("only with --benchmark-only")
     program = built(tmp_path)
     requests = recorded(program)
     asked: Counter[str] = Counter()

@@ -29,6 +29,7 @@ _FLOWS = 20
 """Of so many flows one is at a member of two, but for one time in a million."""
 _DOUBLES = 252
 """The net of endpoints that are put beside others."""
+_MOST_DOUBLES = 255
 _CLASSES = ("forwarded",)
 _PORTS = (2048, 17000)
 """Below the ports that are given out in turn, so that it is the same flow that goes on."""
@@ -171,7 +172,8 @@ def _some_udp(case: Case, *, least: int = 1) -> Served | None:
 def _doubled(cluster: Cluster) -> Cluster:
     """The cluster in which each endpoint has another one beside it, so that one is left where one goes."""
     known = {each.addresses[0] for piece in cluster.endpoint_slices for each in piece.endpoints}
-    numbers = {ip: number for number, ip in enumerate(sorted(known), start=1)}
+    # A user's own cluster may have more than the net has room for.
+    numbers = {ip: number for number, ip in enumerate(sorted(known)[:_MOST_DOUBLES], start=1)}
 
     def beside(endpoint: Endpoint, family: str) -> Endpoint:
         ip = fresh(_DOUBLES, numbers[endpoint.addresses[0]], family)
@@ -180,7 +182,7 @@ def _doubled(cluster: Cluster) -> Cluster:
     def doubled(piece: EndpointSlice) -> EndpointSlice:
         if piece.address_type not in (IPV4, IPV6):
             return piece
-        more = (beside(each, piece.address_type) for each in piece.endpoints)
+        more = (beside(each, piece.address_type) for each in piece.endpoints if each.addresses[0] in numbers)
         return evolve(piece, endpoints=(*piece.endpoints, *more))
 
     return change_slices(cluster, doubled)
