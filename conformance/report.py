@@ -44,6 +44,7 @@ def to_plain(result: Result) -> dict[str, Any]:
         "stopped": result.stopped,
         "outcomes": {outcome.value: result.count(outcome) for outcome in Outcome},
         "invariants": [_verdict(verdict) for verdict in result.verdicts],
+        "excluded": [{"id": entry.id, "reason": entry.reason} for entry in result.profile.invariants.exclude],
         "time": {
             **{phase: round(seconds, 3) for phase, seconds in result.seconds.items()},
             "invariants": {verdict.invariant.id: round(verdict.seconds, 4) for verdict in result.verdicts},

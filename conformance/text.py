@@ -88,6 +88,10 @@ def summary(result: Result) -> list[str]:
         lines.append(
             f"{Outcome.UNSUPPORTED.value:<15} {unsupported} invariants: `smoke` shows what is missing"
         )
+    lines += [
+        _wrapped(f"{'excluded':<15} {entry.id}", f"{entry.reason} ({entry.where})")
+        for entry in result.profile.invariants.exclude
+    ]
     if result.stopped:
         lines.append(f"stopped early: {result.stopped}")
     survey = result.seconds.get("survey", 0.0)
