@@ -111,3 +111,9 @@ class Flood(AdapterFailure):
     """The adapter wrote more than it was asked for."""
 
     outcome = Outcome.FLOOD
+
+
+REPORTED: dict[str, type[AdapterFailure]] = {
+    kind.outcome.value: kind for kind in (Crash, Hang, Garbage, WrongShape, Flood)
+}
+"""The failures that an adapter can report of what is behind it, by the names of their outcomes."""

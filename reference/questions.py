@@ -229,6 +229,8 @@ class Rcode(Enum):
     NXDOMAIN = "NXDOMAIN"
     SERVFAIL = "SERVFAIL"
     REFUSED = "REFUSED"
+    FORMERR = "FORMERR"
+    NOTIMP = "NOTIMP"
 
 
 @frozen(cache_hash=True)

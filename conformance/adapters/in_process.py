@@ -14,7 +14,7 @@ from conformance.adapters.timeouts import Timeouts, Waits
 from conformance.adapters.transport import ALL_OPERATIONS
 from conformance.adapters.watchdog import TimeUp, Watchdog, watchdog
 from conformance.areas import Operation
-from conformance.outcomes import Crash, Hang, WrongShape
+from conformance.outcomes import REPORTED, Crash, Hang, WrongShape
 from reference.objects import Cluster
 
 _TRACEBACK_LINES = 30
@@ -147,6 +147,8 @@ class InProcess:
             return self._watchdog.call(function, arguments, seconds)
         except TimeUp:
             raise Hang(operation, f"no answer within {seconds:g} s") from None
+        except tuple(REPORTED.values()):  # what the adapter itself says of what is behind it
+            raise
         except (Exception, SystemExit) as error:
             raise _crash(operation, error) from error
 

@@ -16,7 +16,7 @@ from conformance.adapters.transport import ALL_OPERATIONS
 from conformance.areas import Operation
 from conformance.convert import ConversionError, cluster_to_plain, from_plain, to_plain
 from conformance.errors import closest
-from conformance.outcomes import Crash, Flood, Garbage, WrongShape
+from conformance.outcomes import REPORTED, Crash, Flood, Garbage, WrongShape
 from reference.objects import Cluster
 
 _HELLO = frozenset({"id", "protocol", "name", "version", "operations"})
@@ -209,7 +209,10 @@ class JsonLines:
             problem = explain("error.response", message)
             if problem:
                 self._wrong(operation, problem)
-            raise self.child.failure(_Refusal, operation, message["error"])
+            kind = REPORTED[message.get("outcome") or Crash.outcome.value]
+            if kind is Crash:
+                raise self.child.failure(_Refusal, operation, message["error"])
+            raise self.child.failure(kind, operation, _shortened(message["error"]))
         if not message.keys() <= expected:
             stray = next(name for name in message if name not in expected)
             self._wrong(operation, f"unknown field {printable(stray)!r} ({closest(stray, expected)})")
@@ -234,8 +237,12 @@ class _Refusal(Crash):
     """The program answered with an error; it is still there."""
 
     def __init__(self, operation: str, reason: str, *, stderr: str) -> None:
-        self.reason = printable(reason if len(reason) <= 2000 else reason[:1997] + "...")
+        self.reason = _shortened(reason)
         super().__init__(operation, f"answered with an error: {self.reason}", stderr=stderr)
+
+
+def _shortened(reason: str) -> str:
+    return printable(reason if len(reason) <= 2000 else reason[:1997] + "...")
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -48,6 +48,18 @@ BUILT_IN: dict[str, BuiltIn] = {
         extra="data-plane",
         packages=("aiohttp", "pyroute2"),
     ),
+    "coredns": BuiltIn(
+        module="conformance.dns_server",
+        arguments=("coredns",),
+        extra="dns-server",
+        packages=("aiohttp", "dns"),
+    ),
+    "dns": BuiltIn(
+        module="conformance.dns_server",
+        arguments=("dns",),
+        extra="dns-server",
+        packages=("aiohttp", "dns"),
+    ),
 }
 """The adapters that come with the suite, by their names."""
 

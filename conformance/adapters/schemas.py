@@ -17,6 +17,7 @@ from attrs import fields, has
 from conformance.adapters.transport import ALL_OPERATIONS, STATE_OPERATIONS
 from conformance.areas import OPERATIONS
 from conformance.convert import schema
+from conformance.outcomes import REPORTED
 from conformance.wire import TYPE_VERSIONS, wire_name
 from reference.objects import Cluster
 
@@ -123,8 +124,14 @@ def _messages() -> tuple[dict[str, Json], Json]:
     messages["bye.request"] = _request("bye", _NOTES["bye"])
     messages["bye.response"] = done
     messages["error.response"] = _object(
-        "The answer to a request that cannot be answered: the reason, for people.",
-        {"id": {"type": ["integer", "null"]}, "error": {"type": "string", "minLength": 1}},
+        "The answer to a request that cannot be answered: the reason, for people; and the outcome, if"
+        " what the program itself speaks to has one of its own.",
+        {
+            "id": {"type": ["integer", "null"]},
+            "error": {"type": "string", "minLength": 1},
+            "outcome": {"enum": list(REPORTED)},
+        },
+        optional=("outcome",),
     )
     return messages, types
 

@@ -21,6 +21,7 @@ from conformance.adapters.transport import ALL_OPERATIONS
 from conformance.areas import OPERATIONS
 from conformance.convert import cluster_from_plain, from_plain, to_plain
 from conformance.errors import UsageError, unknown
+from conformance.outcomes import AdapterFailure
 
 
 def serve(adapter: Any, stdin: BinaryIO, stdout: BinaryIO) -> None:
@@ -46,6 +47,10 @@ def respond(adapter: Any, line: bytes) -> tuple[dict[str, Any], bool]:
         if more:  # as the end of a log: a reason is one line
             print(error, file=sys.stderr, flush=True)
         return {"id": number, "error": reason}, False
+    except AdapterFailure as failure:  # of what the adapter speaks to
+        if failure.stderr:
+            print(failure.stderr, file=sys.stderr, flush=True)
+        return {"id": number, "error": failure.message, "outcome": failure.outcome.value}, False
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         return {"id": number, "error": f"{type(error).__name__}: {error}"}, False

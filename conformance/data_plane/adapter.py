@@ -17,13 +17,13 @@ from pathlib import Path
 
 from attrs import define
 
+from conformance.adapters.running import Running
 from conformance.adapters.session import FIRST_PORT_IN_TURN
-from conformance.data_plane import objects
 from conformance.data_plane.network import Network
-from conformance.data_plane.program import DataPlaneError, Place, Program, Running, Signal, deadline
+from conformance.data_plane.program import DataPlaneError, Place, Program, Signal, deadline
 from conformance.data_plane.widening import Memory
 from conformance.model import model_of
-from conformance.watch_api import WatchApi, kubeconfig
+from conformance.watch_api import WatchApi, kubeconfig, served
 from reference.objects import ZONE_LABEL, Cluster, Node, NodeAddress, NodeStatus, ObjectMeta
 from reference.questions import (
     ClientKind,
@@ -156,18 +156,18 @@ class DataPlane:
 
     def _settle(self, cluster: Cluster, seconds: float) -> None:
         """Serve all but the nodes, and wait until it is in the kernel."""
-        streams = objects.served(cluster)
+        streams = served.served(cluster)
         del streams["nodes"]
         end = deadline(seconds)
         # What belongs to UDP flows is forgotten after the kernel was programmed: a second round is behind it.
         for _ in range(2 if time.monotonic() < self._remembered else 1):
             self._number += 1
             signals = self._program.readiness(self._number, cluster.nodes)
-            served = {**streams, "servicecidrs": objects.service_cidrs(cluster)}
+            everything = {**streams, "servicecidrs": served.service_cidrs(cluster)}
             for signal in signals:
                 for kind, added in signal.objects().items():
-                    served[kind] = [*served.get(kind, ()), *added]
-            self._api.replace(objects=served)
+                    everything[kind] = [*everything.get(kind, ()), *added]
+            self._api.replace(objects=everything)
             for signal in signals:
                 self._await(signal, end, seconds)
 
@@ -197,7 +197,7 @@ class DataPlane:
                 del self._sites[node.metadata.name]
         nodes = {site.node.metadata.name: site.node for site in self._sites.values()}
         nodes |= {node.metadata.name: node for node in cluster.nodes}
-        self._api.replace(objects={"nodes": [objects.node_object(node) for node in nodes.values()]})
+        self._api.replace(objects={"nodes": [served.node_object(node) for node in nodes.values()]})
         end = deadline(_ZONES)
         for site, before in moved:
             while before and any(

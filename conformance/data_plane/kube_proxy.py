@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from conformance.adapters.running import found_program, output_of
 from conformance.data_plane.canary import canaries
 from conformance.data_plane.program import Fetch, Place, Signal
 from conformance.errors import UsageError, unknown
@@ -47,8 +46,8 @@ class KubeProxy:
         self._path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATHS])
         if iptables:
             self._path = f"{_links(folder, iptables, self._path)}{os.pathsep}{self._path}"
-        self._binary = _found(binary, self._path, "option binary of kube-proxy")
-        text = _output([self._binary, "--version"], self._path, self._binary)
+        self._binary = found_program(binary, self._path, "option binary of kube-proxy")
+        text = output_of([self._binary, "--version"], self._path, self._binary)
         numbers = re.search(r"v(\d+)\.(\d+)\.\d+\S*", text)
         if numbers is None:
             raise UsageError(f"is no kube-proxy: it calls itself {text[:80]!r}", where=self._binary)
@@ -60,8 +59,8 @@ class KubeProxy:
                 f"{self._version} is too old for mode {mode}: {oldest} is needed", where=self._binary
             )
         tool = "nft" if mode == "nftables" else "iptables"
-        needed = _found(tool, self._path, f"mode {mode} of kube-proxy")
-        self._tool = _output([needed, "--version"], self._path, needed).splitlines()[0]
+        needed = found_program(tool, self._path, f"mode {mode} of kube-proxy")
+        self._tool = output_of([needed, "--version"], self._path, needed).splitlines()[0]
 
     @property
     def name(self) -> str:
@@ -140,51 +139,12 @@ def _primary(node: Node) -> tuple[str, ...]:
     return tuple(by_family.values())
 
 
-def _found(program: str, path: str, where: str) -> str:
-    if os.sep in program:
-        if not Path(program).is_file():
-            raise UsageError(f"there is no file {program!r}", where=where)
-        if not os.access(program, os.X_OK):
-            raise UsageError(f"{program!r} is not executable", where=where, hint=f"chmod +x {program}")
-        return str(Path(program).absolute())
-    found = shutil.which(program, path=path)
-    if found is None:
-        raise UsageError(
-            f"there is no program {program!r} on PATH", where=where, hint="install it, or say where it is"
-        )
-    return found
-
-
-def _output(command: Sequence[str], path: str, where: str) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": path},
-            timeout=20,
-            text=True,
-            errors="backslashreplace",
-            check=False,
-        )
-    except OSError as error:
-        raise UsageError(f"cannot be run: {error.strerror}", where=where) from error
-    except subprocess.TimeoutExpired as error:
-        raise UsageError("does not tell its version within 20 s", where=where) from error
-    if done.returncode != 0 or not done.stdout.strip():
-        said = done.stdout.strip().splitlines()
-        reason = f": {said[-1]}" if said else ""
-        raise UsageError(f"`--version` ends with exit code {done.returncode}{reason}", where=where)
-    return done.stdout.strip()
-
-
 def _links(folder: Path, flavour: str, path: str) -> Path:
     """A folder in which the tools of one flavour have the plain names."""
     links = folder / f"iptables-{flavour}"
     links.mkdir()
     for family in ("iptables", "ip6tables"):
         for suffix in ("", "-restore", "-save"):
-            tool = _found(f"{family}-{flavour}{suffix}", path, "option iptables of kube-proxy")
+            tool = found_program(f"{family}-{flavour}{suffix}", path, "option iptables of kube-proxy")
             (links / f"{family}{suffix}").symlink_to(tool)
     return links

@@ -3,30 +3,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import textwrap
-import threading
 import time
-from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
-from conformance.errors import UsageError
+from conformance.adapters.running import ProgramError
 from reference.objects import Cluster, Node
 from reference.questions import HealthCheck, HealthCheckAnswer
 
 Plain = dict[str, Any]
 
-LOG_LINES = 20
-"""How many lines of its log an error shows."""
-
-
-class DataPlaneError(UsageError):
-    """The program under test ended or did not converge; says so with the last lines of its log."""
+DataPlaneError = ProgramError
+"""The program under test ended or did not converge."""
 
 
 @frozen
@@ -107,68 +98,6 @@ class Fetch(Protocol):
 
     def __call__(self, port: int, path: str) -> str | None:
         """The body."""
-
-
-class Running:
-    """A process of the program, and the end of what it has written."""
-
-    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], what: str) -> None:
-        self.what = what
-        self._lines: deque[str] = deque(maxlen=200)
-        try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                text=True,
-                errors="backslashreplace",
-            )
-        except OSError as error:
-            raise UsageError(f"cannot be started: {error.strerror}", where=command[0]) from error
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
-
-    def _read(self, stream: IO[str]) -> None:
-        with contextlib.suppress(ValueError, OSError):
-            for line in stream:
-                self._lines.append(line.rstrip("\n")[:500])
-
-    @property
-    def log(self) -> str:
-        """The last lines that it wrote."""
-        return "\n".join(list(self._lines)[-LOG_LINES:])
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
-        return self._process.poll() is not None
-
-    def end_of_it(self) -> DataPlaneError:
-        """Take back what a process that has ended held; the error that says how it ended."""
-        self.stop()
-        code = self._process.returncode
-        return self.failed(f"ended with exit code {code}" if code >= 0 else f"ended by signal {-code}")
-
-    def failed(self, reason: str) -> DataPlaneError:
-        """The error that says what happened to it, with the end of its log."""
-        log = textwrap.indent(self.log or "(nothing)", "  ")
-        return DataPlaneError(f"{self.what} {reason}\nthe end of its log:\n{log}")
-
-    def stop(self, *, seconds: float = 2.0) -> None:
-        """End it: asked at first, then by force."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(seconds)
-        self._reader.join(timeout=1)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 def deadline(seconds: float) -> float:

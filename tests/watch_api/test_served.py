@@ -6,8 +6,8 @@ from __future__ import annotations
 from attrs import evolve
 from hypothesis import given, settings
 
-from conformance.data_plane.objects import STREAMS, served
 from conformance.strategies.clusters import clusters
+from conformance.watch_api.served import STREAMS, served
 from reference.objects import Cluster
 
 

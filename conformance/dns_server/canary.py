@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How to know that a server has taken up a state.
+
+Each state has a namespace, a headless Service, a slice and a pod of its own, the last of
+their streams.  A server that answers for the Service's name has seen the Service and its
+slice, and the namespace where it looks at any, and so all that came before in these
+streams.  Of pods it tells by the pod's own name, where these are verified.
+
+Nobody else asks for these names: the namespace is in no cluster, and its name in no other
+run.  The addresses are from ranges that no cluster uses.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+
+from conformance.dns_server.asking import Address, family_of, shown
+from conformance.dns_server.messages import HEADER, TruncatedError, answer_of, body_of, id_of, worded
+from reference.objects import SERVICE_NAME_LABEL
+from reference.questions import Answer, Query
+
+Plain = dict[str, Any]
+
+NAME = "canary"
+_ENDPOINT = "192.0.0.170"
+_POD = "100::{:x}"
+_AGAIN = 0.0005
+"""Seconds from an answer that is not the canary's to the next question."""
+_SILENCE = 0.05
+"""Seconds without an answer after which the question is sent once more."""
+
+
+def token() -> str:
+    """What no other run has: the process, and the moment."""
+    return f"{os.getpid():x}-{time.monotonic_ns():x}"
+
+
+@frozen
+class Canary:
+    """The canary of one state; `run` is the token of the run."""
+
+    run: str
+    number: int
+
+    @property
+    def namespace(self) -> str:
+        """The name of its namespace."""
+        return f"canary-{self.run}-{self.number}"
+
+    @property
+    def pod_ip(self) -> str:
+        """The address of its pod."""
+        return _POD.format(self.number % 0xFFFF + 1)
+
+    def objects(self) -> Mapping[str, Sequence[Plain]]:
+        """What is served for it, by the plural of the kind."""
+        place = {"name": NAME, "namespace": self.namespace}
+        return {
+            "namespaces": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}],
+            "services": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Service",
+                    "metadata": place,
+                    "spec": {
+                        "type": "ClusterIP",
+                        "ports": [{"name": "", "protocol": "TCP", "port": 1, "targetPort": 1}],
+                        "clusterIP": "None",
+                        "clusterIPs": ["None"],
+                        "ipFamilies": ["IPv4"],
+                        "ipFamilyPolicy": "SingleStack",
+                        "internalTrafficPolicy": "Cluster",
+                        "sessionAffinity": "None",
+                    },
+                    "status": {"loadBalancer": {}},
+                }
+            ],
+            "endpointslices": [
+                {
+                    "apiVersion": "discovery.k8s.io/v1",
+                    "kind": "EndpointSlice",
+                    "metadata": {**place, "labels": {SERVICE_NAME_LABEL: NAME}},
+                    "addressType": "IPv4",
+                    "endpoints": [
+                        {
+                            "addresses": [_ENDPOINT],
+                            "conditions": {"ready": True, "serving": True, "terminating": False},
+                        }
+                    ],
+                    "ports": [{"name": "", "protocol": "TCP", "port": 1}],
+                }
+            ],
+            "pods": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": place,
+                    "spec": {"containers": [{"name": NAME, "image": NAME}]},
+                    "status": {"phase": "Running", "podIP": self.pod_ip, "podIPs": [{"ip": self.pod_ip}]},
+                }
+            ],
+        }
+
+    def signals(self, domain: str, *, pods: bool) -> list[Signal]:
+        """What tells that the state was taken up, under a cluster domain; with pods if these are watched."""
+        name = f"{NAME}.{self.namespace}.svc.{domain}"
+        found = [Signal(Query(name, "A"), _ENDPOINT)]
+        if pods:
+            label = self.pod_ip.replace(":", "-")
+            found.append(Signal(Query(f"{label}.{self.namespace}.pod.{domain}", "AAAA"), self.pod_ip))
+        return found
+
+
+@frozen
+class Signal:
+    """A query, and the data that its answer has once a state is taken up."""
+
+    query: Query
+    data: str
+
+    def is_there(self, answer: Answer) -> bool:
+        """Whether an answer tells it."""
+        return any(record.data == self.data for record in answer.records)
+
+
+@define
+class Watch:
+    """Asks for a signal over and over from one port until it is there; `last` is what came last, in words."""
+
+    address: Address
+    signal: Signal
+    last: str = "no answer at all"
+    _sock: socket.socket = field(init=False)
+    _number: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._sock = socket.socket(family_of(self.address), socket.SOCK_DGRAM)
+        self._sock.connect(self.address)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sock.close()
+
+    def look(self) -> bool:
+        """Ask once, and wait a moment; whether it is there by the answer to any question until now.
+
+        What is no answer is an AdapterFailure.
+        """
+        self._number += 1
+        try:
+            self._sock.settimeout(_SILENCE)
+            self._sock.send(self._number.to_bytes(2, "big") + body_of(self.signal.query))
+            wire = self._sock.recv(65535)
+        except TimeoutError:
+            return False
+        except OSError as error:  # it may not listen yet
+            self.last = f"nobody is listening at {shown(self.address)}: {error.strerror}"
+            time.sleep(_AGAIN)
+            return False
+        if len(wire) >= HEADER and not 1 <= id_of(wire) <= self._number:
+            self.last = "an answer with a wrong id"
+            return False
+        try:
+            answer = answer_of(self.signal.query, wire)
+        except TruncatedError:
+            self.last = "a truncated answer"
+            return False
+        if self.signal.is_there(answer):
+            return True
+        self.last = answer.rcode.value if not answer.records else f"{answer.rcode.value} with other records"
+        time.sleep(_AGAIN)
+        return False
+
+
+def unanswered(signal: Signal, last: str) -> str:
+    """What there is to say of a signal that is not seen."""
+    return f"asked for {worded(signal.query)} it gave {last}"
+
+
+__all__ = ["Canary", "Signal", "Watch", "token", "unanswered"]
