@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from conformance.adapters.running import ProgramError
 from conformance.dns_server.asking import PATIENCE, Address, Asker
 from conformance.dns_server.canary import Canary, token
+from conformance.dns_server.circles import no_circles
 from conformance.dns_server.domains import Exchange, can_be_exchanged
 from conformance.dns_server.program import Program
 from conformance.dns_server.servers import Given, Server, Started
@@ -116,7 +117,9 @@ class StartedServers(_Adapter):
     def resolve(self, queries: Sequence[Query]) -> list[Answer]:
         """The answers of the server of the cluster's domain."""
         server, _ = self._server(self._cluster)
-        return self._ask(server, queries)
+        answers = self._ask(server, queries)
+        no_circles(self._cluster, queries, answers)
+        return answers
 
     def restart(self) -> None:
         """End the process of the cluster's domain, and start another."""
@@ -171,9 +174,12 @@ class GivenServer(_Adapter):
         """The answers of the server."""
         exchange = self._exchange(self._cluster)
         if exchange is None:
-            return self._ask(self._given, queries)
-        answers = self._ask(self._given, [exchange.query(query) for query in queries])
-        return [exchange.answer(answer) for answer in answers]
+            answers = self._ask(self._given, queries)
+        else:
+            asked = self._ask(self._given, [exchange.query(query) for query in queries])
+            answers = [exchange.answer(answer) for answer in asked]
+        no_circles(self._cluster, queries, answers)
+        return answers
 
     def close(self) -> None:
         """End the API; the server is not ours."""

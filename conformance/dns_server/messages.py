@@ -118,25 +118,7 @@ def _problem(query: Query, message: dns.message.Message) -> str:
     stray = next((rrset for rrset in message.answer if rrset.rdclass != RdataClass.IN), None)
     if stray is not None:
         return f"a record of another class: {stray}"
-    circle = _circle(name, message)
-    if circle:
-        return f"the CNAMEs of the answer go in a circle: {' -> '.join(map(_plain, circle))}"
     return ""
-
-
-def _circle(name: dns.name.Name, message: dns.message.Message) -> list[dns.name.Name]:
-    """The names of a circle of CNAMEs that begins at or behind a name; none if there is none."""
-    targets: dict[dns.name.Name, dns.name.Name] = {}
-    for rrset in message.answer:
-        if rrset.rdtype == dns.rdatatype.CNAME:
-            targets.setdefault(rrset.name, rrset[0].target)
-    seen = [name]
-    while seen[-1] in targets:
-        following = targets[seen[-1]]
-        if following in seen:
-            return [*seen[seen.index(following) :], following]
-        seen.append(following)
-    return []
 
 
 def _records(message: dns.message.Message) -> Iterable[Record]:
