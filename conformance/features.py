@@ -30,6 +30,13 @@ FEATURES: dict[str, Feature] = {
         "New endpoints go to the slices to which kube-controller-manager puts them (SLICE-033, SLICE-034).",
         (1, 21),
     ),
+    "dns-messages": Feature(
+        "Answers of DNS tell the times to live, the flag AA and all sections of the message (DNS-META-006).",
+        None,
+    ),
+    "dns-options": Feature(
+        "The DNS server is set up as each cluster's settings say (DNS-POD-004, DNS-HEADLESS-028).", None
+    ),
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
     DUAL_STACK: Feature("Clusters and Services of two IP families.", (1, 21)),
     "existing-objects": Feature(

@@ -118,12 +118,14 @@ def _health_checks(model: Model, questions: Sequence[Any]) -> list[Any]:
 
 def _resolve(model: Model, questions: Sequence[Any]) -> list[Any]:
     from conformance.questions import turn_of
-    from reference.dns import PodRecords
+    from reference.dns import PodRecords, message
 
-    # All modes of names of pods are allowed: the embedded implementation takes each in turn.
-    modes = list(PodRecords)
+    # Where nobody says which, all modes of names of pods are allowed: the embedded
+    # implementation takes each in turn.
+    zone = model.dns
+    modes = [zone.pods] if zone.pods is not None else list(PodRecords)
     mode = modes[turn_of(model.cluster) % len(modes)]
-    return [model.dns.resolve(query, pods=mode) for query in questions]
+    return [message(zone, query, zone.resolve(query, pods=mode)) for query in questions]
 
 
 def _resolver_configs(model: Model, questions: Sequence[Any]) -> list[Any]:

@@ -31,6 +31,7 @@ from conformance.features import DUAL_STACK, OLDEST, Release, of_release
 from conformance.fields import Section
 from conformance.located import Located
 from conformance.profile_files import bundled, find, merged
+from reference.objects import DNSServer
 
 SUPPORTED = "supported"
 
@@ -56,13 +57,15 @@ class Claims:
     `areas` is None for whatever the adapter supports.  A requirement of a level
     that is not claimed, or an invariant that needs a feature which is not
     claimed, is not judged.  `kubernetes` is a release: what it does by default is
-    claimed as well.
+    claimed as well.  `dns_server` says how the DNS server is set up, and is put into the
+    settings of every generated cluster; None where nothing is claimed of that.
     """
 
     areas: tuple[Area, ...] | None
     levels: frozenset[Level]
     features: frozenset[str] = frozenset()
     kubernetes: Release | None = None
+    dns_server: DNSServer | None = None
 
 
 @frozen(kw_only=True)
@@ -269,7 +272,44 @@ def _claims(section: Section) -> Claims:
         levels=frozenset(section.get("levels", partial(read_as.members, kind="level", of=Level, least=1))),
         features=features if release is None else features | of_release(release),
         kubernetes=release,
+        dns_server=section.get("dns_server", _dns_server, default=None),
     )
+
+
+_POD_MODES = ("disabled", "insecure", "verified")
+_FLAGS = (
+    "cached",
+    "endpoint_pod_names",
+    "no_endpoints",
+    "ignore_empty_service",
+    "zonal",
+    "fall_through",
+    "reverse_zones",
+)
+
+
+def _dns_server(value: Located) -> DNSServer:
+    """The options that are written; the others are as CoreDNS has them by default."""
+    section = Section(value).only(*_names(DNSServer))
+    usual = DNSServer()
+    mode = partial(read_as.name, kind="mode of pods", known=_POD_MODES)
+    return DNSServer(
+        pods=section.get("pods", mode, default=usual.pods),
+        ttl=section.get("ttl", partial(read_as.whole, least=0, most=3600), default=usual.ttl),
+        more_zones=section.get("more_zones", _texts, default=()),
+        namespaces=section.get("namespaces", _texts, default=()),
+        **{name: section.get(name, _flag, default=getattr(usual, name)) for name in _FLAGS},
+    )
+
+
+def _flag(value: Located) -> bool:
+    if not isinstance(value.value, bool):
+        raise value.error("true or false is needed")
+    return value.value
+
+
+def _texts(value: Located) -> tuple[str, ...]:
+    return tuple(read_as.text(item) for item in read_as.items(value))
 
 
 def _release(value: Located) -> Release | None:

@@ -496,6 +496,34 @@ class LabelSelector:
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
+@frozen(kw_only=True)
+class DNSServer:
+    """How the cluster's DNS server is set up: the options of CoreDNS, with its defaults.
+
+    `pods` is one of disabled, insecure and verified (DNS-POD-002 to DNS-POD-004).  `ttl`
+    is in seconds, 0 to 3600 (DNS-META-006); with `cached` answers may come from a cache,
+    whose times to live are lower.  `more_zones` are served besides the cluster domain,
+    which is the first (DNS-PTR-010), and `reverse_zones` says whether those of addresses
+    are (DNS-PTR-005).  `namespaces` are the only ones that are seen, all if there are
+    none (DNS-META-012).  With `fall_through` a name that does not exist is left to the
+    next server, which in the model answers nothing (DNS-NEG-015).
+
+    Source: coredns 1.15.0 `plugin/kubernetes/setup.go`, ParseStanza.
+    """
+
+    pods: str = "disabled"
+    ttl: int = 5
+    cached: bool = False
+    endpoint_pod_names: bool = False
+    no_endpoints: bool = False
+    ignore_empty_service: bool = False
+    zonal: bool = False
+    fall_through: bool = False
+    reverse_zones: bool = True
+    more_zones: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+
+
 @frozen
 class ClusterSettings:
     """The few settings of a cluster that decide what Services do.
@@ -503,6 +531,7 @@ class ClusterSettings:
     `service_cidrs` is ordered, primary family first.  `node_port_range` is
     inclusive at both ends.  `pod_cidrs` is what a proxy takes for pod traffic.
     `max_endpoints_per_slice` is the EndpointSlice controller's flag, with its default (SLICE-001).
+    `dns_server` is None where nobody says how the DNS server is set up.
     """
 
     cluster_domain: str = "cluster.local"
@@ -511,6 +540,7 @@ class ClusterSettings:
     node_port_range: tuple[int, int] = (30000, 32767)
     cluster_dns: tuple[str, ...] = ("10.96.0.10",)
     max_endpoints_per_slice: int = 100
+    dns_server: DNSServer | None = None
 
 
 @frozen

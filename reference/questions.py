@@ -250,7 +250,8 @@ class Record:
 
     `data` is the text of the RDATA without trailing dots: an address for A and
     AAAA, a name for CNAME and PTR, `priority weight port target` for SRV, the
-    joined strings for TXT.  `ttl` (seconds) is not compared.
+    joined strings for TXT, `mname rname serial refresh retry expire minimum` for SOA.
+    `ttl` (seconds) is no part of what a record states.
     """
 
     name: str
@@ -261,10 +262,20 @@ class Record:
 
 @frozen
 class Answer:
-    """The rcode and the answer section; the additional section is not modelled."""
+    """The rcode and the answer section, and what else of the message is told.
+
+    Whoever does not tell the rest leaves it None and is not judged by it; the feature
+    `dns-messages` claims that it is told.  `authoritative` is the flag AA; `authority`
+    and `additional` are the other two sections, without OPT; `repeated` are the records
+    of the answer section that are in it more than once.
+    """
 
     rcode: Rcode
     records: frozenset[Record] = frozenset()
+    authoritative: bool | None = field(default=None, eq=False)
+    authority: frozenset[Record] | None = field(default=None, eq=False)
+    additional: frozenset[Record] | None = field(default=None, eq=False)
+    repeated: frozenset[Record] | None = field(default=None, eq=False)
 
 
 @frozen

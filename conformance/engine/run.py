@@ -107,6 +107,7 @@ class _Run:
             most_selections=limits.selections,
             most_requests=limits.api_requests,
             dual_stack=DUAL_STACK in profile.claims.features,
+            dns_server=profile.claims.dns_server,
         )
 
     def result(self) -> Result:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -16,6 +17,7 @@ from reference.objects import (
     SERVICE_NAME_LABEL,
     Cluster,
     ClusterSettings,
+    DNSServer,
     Endpoint,
     EndpointConditions,
     EndpointPort,
@@ -86,15 +88,17 @@ _API_SERVER_SLICE = EndpointSlice(
 )
 
 
-def clusters(limits: Limits | None = None, *, dual_stack: bool = False) -> st.SearchStrategy[Cluster]:
+def clusters(
+    limits: Limits | None = None, *, dual_stack: bool = False, dns_server: DNSServer | None = None
+) -> st.SearchStrategy[Cluster]:
     """Clusters within `limits`, fully defaulted and allocated.
 
     All are IPv4; with `dual_stack` a third has IPv6 as well, and in these Services of
-    either family and of both.
+    either family and of both.  `dns_server` is in the settings of all.
     """
     limits = limits or Limits()
     return st.builds(
-        _build,
+        _build if dns_server is None else partial(_build, dns_server=dns_server),
         st.sampled_from(_SURROUNDINGS_OF_TWO_FAMILIES if dual_stack else _SURROUNDINGS),
         _sized(st.sampled_from(pools.NODES), least=1, most=limits.nodes),
         _sized(pods.pod_choices(dual_stack=dual_stack), most=limits.pods),
@@ -112,8 +116,12 @@ def _build(
     pod_choices: list[pods.Choice],
     service_choices: list[services.Choice],
     slice_choices: list[slices.Choice],
+    *,
+    dns_server: DNSServer | None = None,
 ) -> Cluster:
     settings, with_kubernetes, with_unused_namespace, families = surroundings
+    if dns_server is not None:
+        settings = evolve(settings, dns_server=dns_server)
     if families != addresses.ONE_STACK:
         settings = evolve(settings, service_cidrs=addresses.SERVICE_CIDRS, pod_cidrs=addresses.POD_CIDRS)
     taken: set[tuple[str, str]] = set()

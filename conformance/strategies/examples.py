@@ -12,7 +12,7 @@ from conformance.example import Example
 from conformance.strategies.clusters import Limits, clusters
 from conformance.strategies.ports import sessions
 from conformance.strategies.selectors import selections
-from reference.objects import Cluster
+from reference.objects import Cluster, DNSServer
 
 _NEED_A_CLUSTER = frozenset({Area.ENDPOINTS, Area.ROUTING, Area.DNS, Area.ENVIRONMENT, Area.CROSS})
 
@@ -24,14 +24,18 @@ def examples(
     most_selections: int = 5,
     most_requests: int = 10,
     dual_stack: bool = False,
+    dns_server: DNSServer | None = None,
 ) -> st.SearchStrategy[Example]:
     """Examples for `areas`; nothing is drawn for an area that is not judged.
 
-    With `dual_stack` some of the clusters have two families.
+    With `dual_stack` some of the clusters have two families; `dns_server` is in the
+    settings of all.
     """
     return st.builds(
         Example,
-        clusters(limits, dual_stack=dual_stack) if areas & _NEED_A_CLUSTER else st.just(Cluster()),
+        clusters(limits, dual_stack=dual_stack, dns_server=dns_server)
+        if areas & _NEED_A_CLUSTER
+        else st.just(Cluster()),
         selections(max_size=most_selections) if Area.SELECTORS in areas else st.just(()),
         sessions(max_requests=most_requests) if Area.PORTS in areas and most_requests else st.just(()),
     )

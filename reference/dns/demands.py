@@ -117,7 +117,8 @@ def demanded(cluster: Cluster, query: Query) -> Demand:
 
 
 def demand(zone: Zone, query: Query) -> Demand:
-    """As `demanded`, of a zone that is at hand."""
+    """As `demanded`, of a zone that is at hand; how its server is set up does not count."""
+    zone = zone.specified
     name = plain(query.name)
     labels = labels_below(name, zone.name)
     if labels is None:

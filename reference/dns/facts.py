@@ -22,7 +22,8 @@ class Fact(NamedTuple):
     """A record less its time to live, and less the priority and weight of SRV records.
 
     Names are in lower case and addresses in canonical form (DNS-META-004,
-    DNS-AAAA-004).  The data of SRV is `port target` (DNS-SRV-004, DNS-SRV-005).
+    DNS-AAAA-004).  The data of SRV is `port target` (DNS-SRV-004, DNS-SRV-005), that of
+    SOA lacks the serial.
     """
 
     name: str
@@ -39,9 +40,17 @@ def fact(record: Record) -> Fact:
         data = plain(" ".join(fields[2:]) if len(fields) == 4 else data)
     elif kind in ("A", "AAAA"):
         data = canonical(data)
+    elif kind == "SOA":
+        data = plain(without_serial(data))
     elif kind != "TXT":
         data = plain(data)
     return Fact(plain(record.name), kind, data)
+
+
+def without_serial(data: str) -> str:
+    """The data of a SOA record less its serial, the names without trailing dots."""
+    fields = [text.rstrip(".") for text in data.split()]
+    return " ".join([*fields[:2], *fields[3:]])
 
 
 def facts_of(answer: Answer) -> frozenset[Fact]:

@@ -16,11 +16,15 @@ from reference.objects import (
     CLUSTER_IP_NONE,
     SERVICE_NAME_LABEL,
     Cluster,
+    DNSServer,
     Endpoint,
     EndpointSlice,
     Pod,
     Service,
 )
+
+
+LONGEST_LABEL = 63
 
 
 class Kind(Enum):
@@ -45,6 +49,7 @@ class Entry(NamedTuple):
     label: str
     owner: str
     external: bool = False
+    topology_zone: str = ""
 
 
 class PublishedEndpoint(NamedTuple):
@@ -55,13 +60,17 @@ class PublishedEndpoint(NamedTuple):
     pod_name: str
     ports: tuple[tuple[str, str, int | None], ...]
     """Name, protocol in lower case, and number."""
+    topology_zone: str = ""
+    called_like_pod: bool = False
 
     @property
     def label(self) -> str:
-        """Its name in CoreDNS: the hostname, else made of the address.
+        """Its name in CoreDNS: the hostname, that of its pod if so set up, else made of the address.
 
-        DNS-HEADLESS-003, DNS-HEADLESS-006.
+        DNS-HEADLESS-003, DNS-HEADLESS-006, DNS-HEADLESS-008.
         """
+        if not self.hostname and self.called_like_pod and 0 < len(self.pod_name) <= LONGEST_LABEL:
+            return self.pod_name
         return self.hostname or dashed(self.ip)
 
 
@@ -98,18 +107,31 @@ def published_endpoints(piece: EndpointSlice) -> Iterator[PublishedEndpoint]:
     for endpoint in piece.endpoints:
         if is_published(endpoint):
             pod_name = endpoint.target_ref.name if endpoint.target_ref is not None else ""
+            zone = (endpoint.zone or "").lower()
             for address in endpoint.addresses:
-                yield PublishedEndpoint(canonical(address), endpoint.hostname or None, pod_name, ports)
+                yield PublishedEndpoint(canonical(address), endpoint.hostname or None, pod_name, ports, zone)
 
 
 class PublishedService:
     """A Service with what is published of it."""
 
-    __slots__ = ("_endpoint_entries", "_endpoints", "_own_entries", "kind", "name", "service", "slices")
+    __slots__ = (
+        "_called_like_pods",
+        "_endpoint_entries",
+        "_endpoints",
+        "_own_entries",
+        "kind",
+        "name",
+        "service",
+        "slices",
+    )
 
-    def __init__(self, service: Service, slices: tuple[EndpointSlice, ...]) -> None:
+    def __init__(
+        self, service: Service, slices: tuple[EndpointSlice, ...], *, called_like_pods: bool = False
+    ) -> None:
         self.service = service
         self.slices = slices
+        self._called_like_pods = called_like_pods
         self.kind = kind_of(service)
         self.name = f"{service.metadata.name}.{service.metadata.namespace}.svc"
         """The name below the zone."""
@@ -122,7 +144,9 @@ class PublishedService:
         """The published endpoints of all its slices (DNS-HEADLESS-023)."""
         if self._endpoints is None:
             self._endpoints = tuple(
-                endpoint for piece in self.slices for endpoint in published_endpoints(piece)
+                endpoint._replace(called_like_pod=self._called_like_pods)
+                for piece in self.slices
+                for endpoint in published_endpoints(piece)
             )
         return self._endpoints
 
@@ -149,17 +173,18 @@ class PublishedService:
             for endpoint in self.endpoints:
                 label = endpoint.label.lower()
                 owner = f"{label}.{self.name}"
+                zone = endpoint.topology_zone
                 for name, protocol, number in endpoint.ports or (("", "", None),):
-                    entries.append(Entry(endpoint.ip, number, name, protocol, label, owner))
+                    entries.append(Entry(endpoint.ip, number, name, protocol, label, owner, False, zone))
             self._endpoint_entries = tuple(entries)
         return self._endpoint_entries
 
     def _cluster_ip_entries(self) -> Iterator[Entry]:
         ips = cluster_ips(self.service)
-        for port in self.service.spec.ports:
-            protocol = (port.protocol or "TCP").lower()
+        ports = [(port.port, port.name, (port.protocol or "TCP").lower()) for port in self.service.spec.ports]
+        for number, name, protocol in ports or [(None, "", "")]:
             for ip in ips:
-                yield Entry(ip, port.port, port.name, protocol, "", self.name)
+                yield Entry(ip, number, name, protocol, "", self.name)
 
     def _external_entries(self) -> Iterator[Entry]:
         """The external name, unless it is an address (DNS-CNAME-007, DNS-CNAME-008)."""
@@ -171,10 +196,11 @@ class PublishedService:
 class Index:
     """A cluster, indexed by the names and addresses that queries ask for."""
 
-    __slots__ = ("_reverse", "_slices", "_verified", "cluster", "namespaces", "services", "zone")
+    __slots__ = ("_reverse", "_slices", "_verified", "cluster", "namespaces", "server", "services", "zone")
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.server = cluster.settings.dns_server or DNSServer()
         self.zone = plain(cluster.settings.cluster_domain)
         slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         # An object cannot be in a namespace that does not exist, so a cluster
@@ -183,15 +209,21 @@ class Index:
         members = (*cluster.services, *cluster.endpoint_slices, *cluster.pods)
         self.namespaces = {item.metadata.name for item in cluster.namespaces}
         self.namespaces.update(item.metadata.namespace for item in members)
-        for piece in cluster.endpoint_slices:
+        if self.server.namespaces:  # DNS-META-012
+            self.namespaces &= set(self.server.namespaces)
+        # With `noendpoints` no slice is read (DNS-HEADLESS-027).
+        for piece in () if self.server.no_endpoints else cluster.endpoint_slices:
             metadata = piece.metadata
             owner = metadata.labels.get(SERVICE_NAME_LABEL)
-            if owner:
+            if owner and metadata.namespace in self.namespaces:
                 slices.setdefault((metadata.namespace, owner), []).append(piece)
         self.services: dict[tuple[str, str], PublishedService] = {}
+        like_pods = self.server.endpoint_pod_names
         for service in cluster.services:
             key = (service.metadata.namespace, service.metadata.name)
-            self.services[key] = PublishedService(service, tuple(slices.get(key, ())))
+            if key[0] in self.namespaces:
+                found = tuple(slices.get(key, ()))
+                self.services[key] = PublishedService(service, found, called_like_pods=like_pods)
         self._slices = slices
         self._reverse: dict[str, tuple[str, ...]] | None = None
         self._verified: frozenset[tuple[str, str]] | None = None
@@ -213,7 +245,8 @@ class Index:
         for (namespace, service_name), pieces in self._slices.items():
             suffix = join(service_name, namespace, "svc", self.zone)
             for endpoint in (each for piece in pieces for each in published_endpoints(piece)):
-                names.setdefault(reverse_name(endpoint.ip), {})[f"{endpoint.label}.{suffix}"] = None
+                called = endpoint._replace(called_like_pod=self.server.endpoint_pod_names)
+                names.setdefault(reverse_name(endpoint.ip), {})[f"{called.label}.{suffix}"] = None
         found = {reverse: tuple(each) for reverse, each in names.items()}
         for service in reversed(tuple(self.services.values())):
             for ip in cluster_ips(service.service):
@@ -221,15 +254,16 @@ class Index:
         return found
 
     def has_verified_pod(self, namespace: str, address: str) -> bool:
-        """Whether a pod has this `status.podIP`; ended and terminating ones do not count.
+        """Whether a pod has this address, spelled so; ended and terminating ones do not count.
 
         DNS-POD-004 to DNS-POD-006, DNS-POD-012.
         """
         if self._verified is None:
             self._verified = frozenset(
-                (pod.metadata.namespace, pod.status.pod_ip)
+                (pod.metadata.namespace, ip)
                 for pod in self.cluster.pods
                 if pod.status.phase not in ("Succeeded", "Failed", "Unknown")
                 and pod.metadata.deletion_timestamp is None
+                for ip in ([each.ip for each in pod.status.pod_ips] or [pod.status.pod_ip])
             )
         return (namespace, address) in self._verified

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from conformance.faults.base import Faulty, behaves, replaced
-from reference.dns import NODATA, NXDOMAIN, Zone
+from reference.dns import NODATA, NXDOMAIN, Zone, message
 from reference.dns.index import PublishedService
 from reference.dns.names import labels_below, plain
 from reference.objects import Cluster
@@ -35,10 +35,15 @@ class Server(Faulty):
         """The answer to a query."""
         return zone.resolve(query)
 
+    def finish(self, zone: Zone, query: Query, answer: Answer) -> Answer:
+        """The whole message of an answer."""
+        return message(zone, query, answer)
+
     def answer(self, operation: str, questions: Sequence[Any]) -> list[Any]:
         """The answers, those to queries by its own decisions."""
         if operation == "resolve":
-            return [self.reply(self.model.dns, query) for query in questions]
+            zone = self.model.dns
+            return [self.finish(zone, query, self.reply(zone, query)) for query in questions]
         return super().answer(operation, questions)
 
 
@@ -53,6 +58,22 @@ def resolves(*breaks: str, bugs: Sequence[str] = ()) -> Callable[[F], F]:
 
         _named(Resolving, change)
         behaves(*breaks, bugs=bugs)(Resolving)
+        return change
+
+    return declare
+
+
+def tells(*breaks: str, bugs: Sequence[str] = ()) -> Callable[[F], F]:
+    """A fault that changes whole messages: `(zone, query, message) -> message`."""
+
+    def declare(change: F) -> F:
+        class Telling(Server):
+            def finish(self, zone: Zone, query: Query, answer: Answer) -> Answer:
+                changed: Answer = change(zone, query, message(zone, query, answer))
+                return changed
+
+        _named(Telling, change)
+        behaves(*breaks, bugs=bugs)(Telling)
         return change
 
     return declare
@@ -134,5 +155,6 @@ __all__ = [
     "resolves",
     "service_of",
     "swaps",
+    "tells",
     "with_records",
 ]
