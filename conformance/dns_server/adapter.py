@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from conformance.adapters.running import ProgramError
 from conformance.dns_server.asking import PATIENCE, Address, Asker
-from conformance.dns_server.canary import Canary, token
+from conformance.dns_server.canary import Canary, namespaces, token
 from conformance.dns_server.circles import no_circles
 from conformance.dns_server.domains import Exchange, can_be_exchanged
 from conformance.dns_server.program import Program
@@ -25,8 +25,8 @@ from reference.questions import Answer, Query
 
 TAKEN_UP = 20.0
 """Seconds until a server has to have taken up a state; less than any wait for it."""
-_MOST_SERVERS = 4
-"""So many cluster domains have a process at a time."""
+_MOST_SERVERS = 6
+"""So many processes there are at a time, each for other settings."""
 
 
 @frozen(kw_only=True)
@@ -94,7 +94,7 @@ class _Adapter:
 
 
 class StartedServers(_Adapter):
-    """Judges a program that is started here, one process for each cluster domain."""
+    """Judges a program that is started here, a process for all clusters of the same settings."""
 
     def __init__(self, program: Program, *, folder: Path, manner: Manner | None = None) -> None:
         super().__init__(manner or Manner())
@@ -115,14 +115,14 @@ class StartedServers(_Adapter):
             raise ProgramError(f"{self.name} {reason}{log}") from failure
 
     def resolve(self, queries: Sequence[Query]) -> list[Answer]:
-        """The answers of the server of the cluster's domain."""
+        """The answers of the cluster's server."""
         server, _ = self._server(self._cluster)
         answers = self._ask(server, queries)
         no_circles(self._cluster, queries, answers)
         return answers
 
     def restart(self) -> None:
-        """End the process of the cluster's domain, and start another."""
+        """End the process of the cluster, and start another."""
         server, _ = self._server(self._cluster)
         with self._forgotten(server):
             server.restart()
@@ -134,14 +134,15 @@ class StartedServers(_Adapter):
             self._servers.popitem()[1].close()
 
     def _server(self, cluster: Cluster) -> tuple[Server, Cluster]:
-        key = self._program.settings(cluster)
+        key = self._program.settings(cluster.settings)
         if key not in self._servers:
             if len(self._servers) >= _MOST_SERVERS or self._program.port:
                 self._servers.popitem(last=False)[1].close() if self._servers else None
             self._started += 1
             self._servers[key] = Started(
                 self._program,
-                domain=cluster.settings.cluster_domain.rstrip("."),
+                settings=cluster.settings,
+                canaries=namespaces(self._run),
                 folder=self._folder / str(self._started),
                 seconds=self._manner.seconds,
             )

@@ -4,10 +4,12 @@
 Each state has a namespace, a headless Service, a slice and a pod of its own, the last of
 their streams.  A server that answers for the Service's name has seen the Service and its
 slice, and the namespace where it looks at any, and so all that came before in these
-streams.  Of pods it tells by the pod's own name, where these are verified.
+streams.  Where slices are no matter to it, a Service with a cluster IP tells the same but
+for them.  Of pods it tells by the pod's own name, where these are verified.
 
-Nobody else asks for these names: the namespace is in no cluster, and its name in no other
-run.  The addresses are from ranges that no cluster uses.
+Nobody else asks for these names: the namespaces are in no cluster, and their names in no
+other run.  There are a few in turn, so that a server can be told to serve them.  The
+addresses are from ranges that no cluster uses.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ from reference.questions import Answer, Query
 Plain = dict[str, Any]
 
 NAME = "canary"
+_NAMESPACES = 8
+"""A state has another namespace than those of so many states around it."""
 _ENDPOINT = "192.0.0.170"
+_CLUSTER_IP = "192.0.0.171"
 _POD = "100::{:x}"
 _AGAIN = 0.0005
 """Seconds from an answer that is not the canary's to the next question."""
@@ -51,7 +56,12 @@ class Canary:
     @property
     def namespace(self) -> str:
         """The name of its namespace."""
-        return f"canary-{self.run}-{self.number}"
+        return namespaces(self.run)[self.number % _NAMESPACES]
+
+    @property
+    def name(self) -> str:
+        """The name of its headless Service."""
+        return f"{NAME}-{self.number}"
 
     @property
     def pod_ip(self) -> str:
@@ -60,32 +70,15 @@ class Canary:
 
     def objects(self) -> Mapping[str, Sequence[Plain]]:
         """What is served for it, by the plural of the kind."""
-        place = {"name": NAME, "namespace": self.namespace}
+        pod = {"phase": "Running", "podIP": self.pod_ip, "podIPs": [{"ip": self.pod_ip}]}
         return {
             "namespaces": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}],
-            "services": [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Service",
-                    "metadata": place,
-                    "spec": {
-                        "type": "ClusterIP",
-                        "ports": [{"name": "", "protocol": "TCP", "port": 1, "targetPort": 1}],
-                        "clusterIP": "None",
-                        "clusterIPs": ["None"],
-                        "ipFamilies": ["IPv4"],
-                        "ipFamilyPolicy": "SingleStack",
-                        "internalTrafficPolicy": "Cluster",
-                        "sessionAffinity": "None",
-                    },
-                    "status": {"loadBalancer": {}},
-                }
-            ],
+            "services": [self._service(f"{self.name}-ip", _CLUSTER_IP), self._service(self.name, "None")],
             "endpointslices": [
                 {
                     "apiVersion": "discovery.k8s.io/v1",
                     "kind": "EndpointSlice",
-                    "metadata": {**place, "labels": {SERVICE_NAME_LABEL: NAME}},
+                    "metadata": {**self._place(self.name), "labels": {SERVICE_NAME_LABEL: self.name}},
                     "addressType": "IPv4",
                     "endpoints": [
                         {
@@ -100,21 +93,51 @@ class Canary:
                 {
                     "apiVersion": "v1",
                     "kind": "Pod",
-                    "metadata": place,
+                    "metadata": self._place(self.name),
                     "spec": {"containers": [{"name": NAME, "image": NAME}]},
-                    "status": {"phase": "Running", "podIP": self.pod_ip, "podIPs": [{"ip": self.pod_ip}]},
+                    "status": pod,
                 }
             ],
         }
 
-    def signals(self, domain: str, *, pods: bool) -> list[Signal]:
-        """What tells that the state was taken up, under a cluster domain; with pods if these are watched."""
-        name = f"{NAME}.{self.namespace}.svc.{domain}"
-        found = [Signal(Query(name, "A"), _ENDPOINT)]
-        if pods:
-            label = self.pod_ip.replace(":", "-")
-            found.append(Signal(Query(f"{label}.{self.namespace}.pod.{domain}", "AAAA"), self.pod_ip))
-        return found
+    def _service(self, name: str, ip: str) -> Plain:
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": self._place(name),
+            "spec": {
+                "type": "ClusterIP",
+                "ports": [{"name": "", "protocol": "TCP", "port": 1, "targetPort": 1}],
+                "clusterIP": ip,
+                "clusterIPs": [ip],
+                "ipFamilies": ["IPv4"],
+                "ipFamilyPolicy": "SingleStack",
+                "internalTrafficPolicy": "Cluster",
+                "sessionAffinity": "None",
+            },
+            "status": {"loadBalancer": {}},
+        }
+
+    def _place(self, name: str) -> Plain:
+        return {"name": name, "namespace": self.namespace}
+
+    def of_services(self, domain: str) -> Signal:
+        """What tells that Services and namespaces were taken up, under a cluster domain."""
+        return Signal(Query(f"{self.name}-ip.{self.namespace}.svc.{domain}", "A"), _CLUSTER_IP)
+
+    def of_slices(self, domain: str) -> Signal:
+        """What tells it of slices as well."""
+        return Signal(Query(f"{self.name}.{self.namespace}.svc.{domain}", "A"), _ENDPOINT)
+
+    def of_pods(self, domain: str) -> Signal:
+        """What tells it of namespaces and pods."""
+        label = self.pod_ip.replace(":", "-")
+        return Signal(Query(f"{label}.{self.namespace}.pod.{domain}", "AAAA"), self.pod_ip)
+
+
+def namespaces(run: str) -> tuple[str, ...]:
+    """The namespaces of all canaries of a run."""
+    return tuple(f"{NAME}-{run}-{number}" for number in range(_NAMESPACES))
 
 
 @frozen
@@ -185,4 +208,4 @@ def unanswered(signal: Signal, last: str) -> str:
     return f"asked for {worded(signal.query)} it gave {last}"
 
 
-__all__ = ["Canary", "Signal", "Watch", "token", "unanswered"]
+__all__ = ["Canary", "Signal", "Watch", "namespaces", "token", "unanswered"]

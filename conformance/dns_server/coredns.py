@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from conformance.adapters.running import found_program, output_of
-from conformance.dns_server.program import Place
+from conformance.dns_server.program import Place, Streams
 from conformance.errors import UsageError, unknown
-from reference.objects import Cluster
+from reference.objects import ClusterSettings, DNSServer
 
 PODS = ("disabled", "insecure", "verified")
 _LONGEST_TTL = 3600
@@ -23,8 +23,9 @@ class CoreDns:
     """An unmodified CoreDNS; `binary` is a path or a name on PATH.
 
     Its Corefile is written for it: the cluster domain and the reverse zones by the plugin
-    kubernetes, of which `pods` and `ttl` are the options of these names and `kubernetes` has
-    more, divided by `;`.  `plugins` are more plugins in the same spelling.  `corefile` is a
+    kubernetes, with the options that a cluster's settings say.  `pods` and `ttl` go before
+    these, and `kubernetes` has more, divided by `;`; `plugins` are more plugins in the same
+    spelling.  `corefile` is a
     file that is used in its place, in which `{$DOMAIN}`, `{$ADDRESS}`, `{$PORT}` and
     `{$KUBECONFIG}` stand for what is to be there.  Whatever is wrong with these is a UsageError.
     """
@@ -59,9 +60,8 @@ class CoreDns:
             raise UsageError(f"is no CoreDNS: it calls itself {said[:80]!r}", where=self._binary)
         self._version = version.group(1)
         self._corefile = Path(corefile).absolute() if corefile else None
-        own = [f"pods {pods}"] if pods else []
-        own += [f"ttl {ttl}"] if ttl is not None else []
-        self._options = [*own, *_lines(kubernetes)]
+        self._pods, self._ttl = pods, ttl
+        self._more = _lines(kubernetes)
         self._plugins = _lines(plugins)
         self._port = port
 
@@ -85,9 +85,9 @@ class CoreDns:
         """The port at which it is to listen; 0 for any that is free."""
         return self._port
 
-    def settings(self, cluster: Cluster) -> Hashable:
-        """Its zone, which it reads only when it starts."""
-        return cluster.settings.cluster_domain
+    def settings(self, settings: ClusterSettings) -> Hashable:
+        """Its zones and its options, which it reads only when it starts."""
+        return settings.cluster_domain, settings.dns_server
 
     def command(self, place: Place) -> Sequence[str]:
         """The Corefile is a file of its own in any case, so that errors name its lines."""
@@ -102,23 +102,48 @@ class CoreDns:
         return [self._binary, f"-conf={path}"]
 
     def _written(self, place: Place) -> str:
-        zones = (place.domain, *REVERSE)
-        block = [
-            f"bind {place.address}",
-            "errors",
-            *self._plugins,
-            f"kubernetes {' '.join(zones)} {{",
-            f"    kubeconfig {place.kubeconfig}",
-            *(f"    {line}" for line in self._options),
-            "}",
-        ]
+        known = place.settings.dns_server or DNSServer()
+        zones = (place.domain, *known.more_zones, *(REVERSE if known.reverse_zones else ()))
         # The blocks are those of its own zones, so that it refuses names outside of them.
-        heads = " ".join(f"{zone}:{place.port}" for zone in zones)
-        return "\n".join([f"{heads} {{", *(f"    {line}" for line in block), "}", ""])
+        lines = [
+            f"{' '.join(f'{zone}:{place.port}' for zone in zones)} {{",
+            f"    bind {place.address}",
+            "    errors",
+            *(f"    {line}" for line in self._plugins),
+            f"    kubernetes {' '.join(zones)} {{",
+            f"        kubeconfig {place.kubeconfig}",
+            *(f"        {line}" for line in self._options(place)),
+            "    }",
+        ]
+        if known.fall_through:
+            next_server = f"{place.address}:{place.spare}"
+            nobody = [f".:{place.spare} {{", f"    bind {place.address}", "    template ANY ANY {"]
+            lines += [f"    forward . {next_server}", "}", *nobody, "        rcode REFUSED", "    }"]
+        return "\n".join([*lines, "}", ""])
 
-    def watches_pods(self, watched: frozenset[str]) -> bool:
-        """It watches them only to verify their addresses."""
-        return "pods" in watched
+    def _options(self, place: Place) -> Iterator[str]:
+        """The options of the plugin: what is said here goes before what the cluster's settings say."""
+        known = place.settings.dns_server
+        if self._pods or known is not None:
+            yield f"pods {self._pods or (known or DNSServer()).pods}"
+        if self._ttl is not None or known is not None:
+            yield f"ttl {self._ttl if self._ttl is not None else (known or DNSServer()).ttl}"
+        known = known or DNSServer()
+        flags = {
+            "endpoint_pod_names": known.endpoint_pod_names,
+            "noendpoints": known.no_endpoints,
+            "ignore empty_service": known.ignore_empty_service,
+            "zonal": known.zonal,
+            "fallthrough": known.fall_through,
+        }
+        yield from (line for line, is_set in flags.items() if is_set)
+        if known.namespaces:
+            yield " ".join(["namespaces", *known.namespaces, *place.canaries])
+        yield from self._more
+
+    def streams(self, asked_for: frozenset[str]) -> Streams:
+        """It watches slices unless it is told not to, and pods only to verify their addresses."""
+        return Streams(slices="endpointslices" in asked_for, pods="pods" in asked_for)
 
 
 def _variables(place: Place) -> dict[str, str]:

@@ -8,6 +8,8 @@ equal cluster that has its own domain.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import evolve, frozen
 
 from reference.dns.names import plain
@@ -39,13 +41,25 @@ class Exchange:
 
     def answer(self, answer: Answer) -> Answer:
         """An answer as it is given."""
-        return evolve(answer, records=frozenset(map(self._record, answer.records)))
+        return evolve(
+            answer,
+            records=frozenset(map(self._record, answer.records)),
+            authority=self._records(answer.authority),
+            additional=self._records(answer.additional),
+            repeated=self._records(answer.repeated),
+        )
+
+    def _records(self, records: Iterable[Record] | None) -> frozenset[Record] | None:
+        return None if records is None else frozenset(map(self._record, records))
 
     def _record(self, record: Record) -> Record:
         data = record.data
         if record.type in _NAMES:
             *before, target = data.split(" ")
             data = " ".join([*before, self.name(target)])
+        elif record.type == "SOA":
+            mname, rname, *numbers = data.split(" ")
+            data = " ".join([self.name(mname), self.name(rname), *numbers])
         return evolve(record, name=self.name(record.name), data=data)
 
     def objects(self, cluster: Cluster) -> Cluster:

@@ -7,7 +7,8 @@ taken for one), RFC 2181 section 9 (truncation).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from zlib import crc32
 
@@ -18,6 +19,7 @@ import dns.name
 import dns.opcode
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 from dns.rdataclass import RdataClass
 
 from conformance.outcomes import Garbage, WrongShape
@@ -94,7 +96,15 @@ def _answer_of(query: Query, body: bytes, complete: bool) -> Answer:
     problem = _problem(query, message)
     if problem:
         raise WrongShape(OPERATION, f"{worded(query)}: {problem}")
-    return Answer(_RCODES[dns.rcode.to_text(message.rcode())], frozenset(_records(message)))
+    records = list(_records(message.answer))
+    return Answer(
+        _RCODES[dns.rcode.to_text(message.rcode())],
+        frozenset(records),
+        authoritative=bool(message.flags & dns.flags.AA),
+        authority=frozenset(_records(message.authority)),
+        additional=frozenset(_records(message.additional)),
+        repeated=frozenset(record for record, count in Counter(records).items() if count > 1),
+    )
 
 
 def _problem(query: Query, message: dns.message.Message) -> str:
@@ -121,8 +131,9 @@ def _problem(query: Query, message: dns.message.Message) -> str:
     return ""
 
 
-def _records(message: dns.message.Message) -> Iterable[Record]:
-    for rrset in message.answer:
+def _records(section: Iterable[dns.rrset.RRset]) -> Iterator[Record]:
+    """The records of a section, each as often as it is there; OPT is none of them."""
+    for rrset in section:
         kind = dns.rdatatype.to_text(rrset.rdtype)
         for rdata in rrset:
             yield Record(_plain(rrset.name), kind, _data(kind, rdata), rrset.ttl)
@@ -135,6 +146,10 @@ def _data(kind: str, rdata: dns.rdata.Rdata) -> str:
     if kind == "SRV":
         fields = rdata.priority, rdata.weight, rdata.port, _plain(rdata.target)  # type: ignore[attr-defined]
         return " ".join(map(str, fields))
+    if kind == "SOA":
+        names = _plain(rdata.mname), _plain(rdata.rname)  # type: ignore[attr-defined]
+        numbers = rdata.serial, rdata.refresh, rdata.retry, rdata.expire, rdata.minimum  # type: ignore[attr-defined]
+        return " ".join(map(str, (*names, *numbers)))
     if kind == "TXT":
         return b"".join(rdata.strings).decode("utf-8", "backslashreplace")  # type: ignore[attr-defined]
     return rdata.to_text()

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Hashable, Mapping, Sequence
 
 from conformance.adapters.running import found_program
-from conformance.dns_server.program import Place
+from conformance.dns_server.program import Place, Streams
 from conformance.errors import UsageError
-from reference.objects import Cluster
+from reference.objects import ClusterSettings
 
 NAMES = ("domain", "address", "port", "kubeconfig", "folder")
 _WHERE = "option command of dns"
@@ -59,9 +59,9 @@ class Own:
         """Any that is free."""
         return 0
 
-    def settings(self, cluster: Cluster) -> Hashable:
+    def settings(self, settings: ClusterSettings) -> Hashable:
         """Its zone."""
-        return cluster.settings.cluster_domain
+        return settings.cluster_domain
 
     def command(self, place: Place) -> Sequence[str]:
         """The words, with what stands for something put in."""
@@ -73,6 +73,6 @@ class Own:
             words.append(made)
         return words
 
-    def watches_pods(self, watched: frozenset[str]) -> bool:
-        """As its author says: a server may watch pods for other reasons."""
-        return self._pods
+    def streams(self, asked_for: frozenset[str]) -> Streams:
+        """As its author says of pods: a server may watch them for other reasons."""
+        return Streams(slices=True, pods=self._pods)

@@ -9,15 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 from conformance.adapters.running import Running
 from conformance.dns_server.asking import Address, family_of, shown
 from conformance.dns_server.canary import Canary, Signal, Watch, unanswered
-from conformance.dns_server.program import Place, Program
+from conformance.dns_server.program import Place, Program, Streams
 from conformance.errors import UsageError
 from conformance.outcomes import Crash, Hang
 from conformance.watch_api import WatchApi, kubeconfig
+from reference.objects import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
 _ALONE = 16
@@ -42,12 +42,13 @@ class Server:
             everything.setdefault(kind, []).extend(added)
         self._api.replace(objects=everything)
         end = time.monotonic() + self._seconds
-        (first, *rest) = canary.signals(domain, pods=False)
+        if not self._is_known:
+            self._await(canary.of_services(domain), end, operation)
+        streams = self.streams()
+        first = canary.of_slices(domain) if streams.slices else canary.of_services(domain)
         self._await(first, end, operation)
-        # What it watches is known once it has answered.
-        rest += [each for each in canary.signals(domain, pods=True) if each != first and self.watches_pods()]
-        for signal in rest:
-            self._await(signal, end, operation)
+        if streams.pods:
+            self._await(canary.of_pods(domain), end, operation)
         if not self._is_known:
             for _ in range(_ALONE):
                 self._await(first, end, operation, once=True)
@@ -65,17 +66,9 @@ class Server:
                     reason = f"did not take up the cluster within {self._seconds:g} s: {said}"
                     raise Hang(operation, reason, stderr=self.log)
 
-    def watched(self) -> frozenset[str]:
-        """The plurals that were watched of late."""
-        return frozenset(
-            request.path.rsplit("/", 1)[-1]
-            for request in self._api.requests
-            if "watch" in parse_qs(request.query)
-        )
-
-    def watches_pods(self) -> bool:
-        """Whether the pods are a stream that is waited for."""
-        return False
+    def streams(self) -> Streams:
+        """What it watches, as far as it shows in its answers."""
+        raise NotImplementedError
 
     @property
     def log(self) -> str:
@@ -111,15 +104,23 @@ class Given(Server):
             raise
         super().__init__(address, served, seconds=seconds)
 
-    def watches_pods(self) -> bool:
-        """As its author says: a server may watch pods for other reasons."""
-        return self._pods
+    def streams(self) -> Streams:
+        """As its author says of pods: a server may watch them for other reasons."""
+        return Streams(slices=True, pods=self._pods)
 
 
 class Started(Server):
-    """A process of a program for one cluster domain, at a port of its own."""
+    """A process of a program, at a port of its own, for clusters of the same settings."""
 
-    def __init__(self, program: Program, *, domain: str, folder: Path, seconds: float) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *,
+        settings: ClusterSettings,
+        folder: Path,
+        canaries: tuple[str, ...],
+        seconds: float,
+    ) -> None:
         self._program = program
         served = WatchApi()
         served.start()
@@ -131,7 +132,8 @@ class Started(Server):
             port = _free_port(program.port)
             path = folder / "kubeconfig"
             _write(path, url)
-            self._place = Place(domain, LOOPBACK, port, folder, path)
+            spare = _free_port(0)
+            self._place = Place(settings, LOOPBACK, port, spare, folder, path, canaries)
             self._running = self._start()
         except BaseException:
             served.close()
@@ -143,9 +145,10 @@ class Started(Server):
         environment = self._program.environment
         return Running(command, environment=environment, what=self._program.name, bound=True)
 
-    def watches_pods(self) -> bool:
-        """As its program tells."""
-        return self._program.watches_pods(self.watched())
+    def streams(self) -> Streams:
+        """As its program tells; it has asked for all that it needs when it answers."""
+        paths = (request.path.rsplit("/", 1)[-1] for request in self._api.requests)
+        return self._program.streams(frozenset(paths))
 
     @property
     def log(self) -> str:
