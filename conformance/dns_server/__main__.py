@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -139,6 +140,7 @@ def _address(text: str, option: str) -> Address:
 
 
 def _serve(make: Callable[[Path], Any]) -> None:
+    signal.signal(signal.SIGTERM, _end)
     try:
         with tempfile.TemporaryDirectory(prefix="kube-service-conformance-") as folder:
             code = _served(make, Path(folder))
@@ -146,6 +148,12 @@ def _serve(make: Callable[[Path], Any]) -> None:
         click.echo(f"error: {error}", err=True)
         code = 2
     sys.exit(code)
+
+
+def _end(number: int, _: object) -> None:
+    """Take away what there is, as at any other end; once."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _served(make: Callable[[Path], Any], folder: Path) -> int:

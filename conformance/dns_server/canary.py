@@ -39,6 +39,7 @@ _AGAIN = 0.0005
 """Seconds from an answer that is not the canary's to the next question."""
 _SILENCE = 0.05
 """Seconds without an answer after which the question is sent once more."""
+_NOTHING = "no answer at all"
 
 
 def token() -> str:
@@ -74,21 +75,8 @@ class Canary:
         return {
             "namespaces": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}],
             "services": [self._service(f"{self.name}-ip", _CLUSTER_IP), self._service(self.name, "None")],
-            "endpointslices": [
-                {
-                    "apiVersion": "discovery.k8s.io/v1",
-                    "kind": "EndpointSlice",
-                    "metadata": {**self._place(self.name), "labels": {SERVICE_NAME_LABEL: self.name}},
-                    "addressType": "IPv4",
-                    "endpoints": [
-                        {
-                            "addresses": [_ENDPOINT],
-                            "conditions": {"ready": True, "serving": True, "terminating": False},
-                        }
-                    ],
-                    "ports": [{"name": "", "protocol": "TCP", "port": 1}],
-                }
-            ],
+            # Some servers leave out a Service without endpoints.
+            "endpointslices": [self._slice(f"{self.name}-ip"), self._slice(self.name)],
             "pods": [
                 {
                     "apiVersion": "v1",
@@ -116,6 +104,17 @@ class Canary:
                 "sessionAffinity": "None",
             },
             "status": {"loadBalancer": {}},
+        }
+
+    def _slice(self, service: str) -> Plain:
+        ready = {"ready": True, "serving": True, "terminating": False}
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**self._place(service), "labels": {SERVICE_NAME_LABEL: service}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [_ENDPOINT], "conditions": ready}],
+            "ports": [{"name": "", "protocol": "TCP", "port": 1}],
         }
 
     def _place(self, name: str) -> Plain:
@@ -158,7 +157,7 @@ class Watch:
 
     address: Address
     signal: Signal
-    last: str = "no answer at all"
+    last: str = _NOTHING
     _sock: socket.socket = field(init=False)
     _number: int = 0
 
@@ -172,6 +171,14 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._sock.close()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether there was no answer to the last question."""
+        return self.last == _NOTHING
+
+    def __str__(self) -> str:
+        return f"asked for {worded(self.signal.query)} it gave {self.last}"
+
     def look(self) -> bool:
         """Ask once, and wait a moment; whether it is there by the answer to any question until now.
 
@@ -183,6 +190,7 @@ class Watch:
             self._sock.send(self._number.to_bytes(2, "big") + body_of(self.signal.query))
             wire = self._sock.recv(65535)
         except TimeoutError:
+            self.last = _NOTHING
             return False
         except OSError as error:  # it may not listen yet
             self.last = f"nobody is listening at {shown(self.address)}: {error.strerror}"
@@ -203,9 +211,4 @@ class Watch:
         return False
 
 
-def unanswered(signal: Signal, last: str) -> str:
-    """What there is to say of a signal that is not seen."""
-    return f"asked for {worded(signal.query)} it gave {last}"
-
-
-__all__ = ["Canary", "Signal", "Watch", "namespaces", "token", "unanswered"]
+__all__ = ["Canary", "Signal", "Watch", "namespaces", "token"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 from conformance.adapters.running import Running
 from conformance.dns_server.asking import Address, family_of, shown
-from conformance.dns_server.canary import Canary, Signal, Watch, unanswered
+from conformance.dns_server.canary import Canary, Signal, Watch
 from conformance.dns_server.program import Place, Program, Streams
 from conformance.errors import UsageError
 from conformance.outcomes import Crash, Hang
@@ -20,6 +21,8 @@ from conformance.watch_api import WatchApi, kubeconfig
 from reference.objects import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
+_FAREWELL = 0.3
+"""Seconds for a server to end of its own accord: it has nothing to lose."""
 _ALONE = 16
 """From so many ports a server is asked for its first state: two that share its port would not all agree."""
 
@@ -58,12 +61,11 @@ class Server:
         with Watch(self.address, signal) as watch:
             while not watch.look():
                 self.check(operation)
-                said = unanswered(signal, watch.last)
-                if once and watch.last != "no answer at all":
-                    reason = f"another server shares {shown(self.address)}: {said}"
+                if once and not watch.is_silent:
+                    reason = f"another server shares {shown(self.address)}: {watch}"
                     raise Crash(operation, reason, stderr=self.log)
                 if time.monotonic() > end:
-                    reason = f"did not take up the cluster within {self._seconds:g} s: {said}"
+                    reason = f"did not take up the cluster within {self._seconds:g} s: {watch}"
                     raise Hang(operation, reason, stderr=self.log)
 
     def streams(self) -> Streams:
@@ -171,7 +173,7 @@ class Started(Server):
     def close(self) -> None:
         """End the process, and the API."""
         with contextlib.suppress(Exception):
-            self._running.stop()
+            self._running.stop(seconds=_FAREWELL)
         super().close()
 
 
@@ -179,7 +181,8 @@ def _listener(address: Address, where: str) -> socket.socket:
     try:
         return socket.create_server(address, family=family_of(address), backlog=128)
     except OSError as error:
-        raise UsageError(f"cannot listen at {shown(address)}: {error.strerror}", where=where) from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(f"cannot listen at {shown(address)}: {reason}", where=where) from error
 
 
 def _write(path: Path, url: str) -> None:
@@ -210,5 +213,5 @@ def _free_port(wanted: int) -> int:
                 return port
             except OSError as error:
                 problem = error
-    reason = problem.strerror if problem else ""
+    reason = os.strerror(problem.errno) if problem and problem.errno else ""
     raise UsageError(f"port {wanted or 'of any number'} cannot be had: {reason}", where="DNS server")

@@ -23,7 +23,6 @@ from reference.objects import (
     Service,
 )
 
-
 LONGEST_LABEL = 63
 
 

@@ -3,35 +3,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
-
-import pytest
 
 from conformance.adapters.jsonlines import JsonLines
+from tests.golang import built_by_go, missing
 
 HERE = Path(__file__).parent
-REQUIRED = os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1"
-"""Set where it has to be there: what is missing makes tests fail instead of being skipped."""
-
 TOOLS = {"iptables": "iptables-restore", "nftables": "nft"}
 MODES = tuple(TOOLS)
 _PATH = ":/usr/sbin:/sbin:/usr/local/sbin"
 _VERSION = "k8s.io/component-base/version"
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the test, or fail it where nothing may be missing."""
-    if REQUIRED:
-        pytest.fail(f"{reason}, and CONFORMANCE_REQUIRE_REAL=1 says that it has to be there")
-    pytest.skip(reason)
 
 
 def built(folder: Path, *, package: str = ".") -> Path:
@@ -53,11 +39,7 @@ def built_kube_proxy(folder: Path) -> Path:
 
 
 def _built(package: str, made: Path, *flags: str) -> Path:
-    if shutil.which("go") is None:
-        missing("there is no Go to build Kubernetes' own programs with")
-    command: Sequence[str] = ["go", "build", *flags, "-o", str(made), package]
-    subprocess.run(command, cwd=HERE, check=True, timeout=1500)
-    return made
+    return built_by_go(HERE, package, made, *flags, what="Kubernetes' own programs")
 
 
 def kube_proxy(folder: Path) -> Path:
