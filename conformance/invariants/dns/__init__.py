@@ -3,6 +3,16 @@
 
 from __future__ import annotations
 
-from conformance.invariants.dns import agreement, coredns, metamorphic, names, rare, search, stated
+from conformance.invariants.dns import (
+    agreement,
+    coredns,
+    edits,
+    metamorphic,
+    names,
+    rare,
+    reverse,
+    search,
+    stated,
+)
 
-__all__ = ["agreement", "coredns", "metamorphic", "names", "rare", "search", "stated"]
+__all__ = ["agreement", "coredns", "edits", "metamorphic", "names", "rare", "reverse", "search", "stated"]
