@@ -3,6 +3,28 @@
 
 from __future__ import annotations
 
-from conformance.faults.dns import edits, external, headless, names, ports, rare, resolvers, reverse, services
+from conformance.faults.dns import (
+    edits,
+    external,
+    headless,
+    names,
+    pods_behind,
+    ports,
+    rare,
+    resolvers,
+    reverse,
+    services,
+)
 
-__all__ = ["edits", "external", "headless", "names", "ports", "rare", "resolvers", "reverse", "services"]
+__all__ = [
+    "edits",
+    "external",
+    "headless",
+    "names",
+    "pods_behind",
+    "ports",
+    "rare",
+    "resolvers",
+    "reverse",
+    "services",
+]

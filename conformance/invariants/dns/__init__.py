@@ -9,10 +9,22 @@ from conformance.invariants.dns import (
     edits,
     metamorphic,
     names,
+    pods_behind,
     rare,
     reverse,
     search,
     stated,
 )
 
-__all__ = ["agreement", "coredns", "edits", "metamorphic", "names", "rare", "reverse", "search", "stated"]
+__all__ = [
+    "agreement",
+    "coredns",
+    "edits",
+    "metamorphic",
+    "names",
+    "pods_behind",
+    "rare",
+    "reverse",
+    "search",
+    "stated",
+]
