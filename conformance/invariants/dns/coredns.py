@@ -9,7 +9,7 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Asked, Topic, View, exact, fail, view, worded
 from conformance.questions import spread, turn_of
-from reference.dns import PodRecords, reverse_name
+from reference.dns import reverse_name
 from reference.dns.index import Kind as Published
 from reference.dns.index import PublishedService
 from reference.dns.names import labels_below, plain
@@ -198,68 +198,3 @@ def coredns_odd_names(case: Case) -> None:
     rules = dict(spread(every, most=MOST_ODD_NAMES, turn=turn_of(case.cluster)))
     for asked in seen.ask(case, list(rules)):
         _judge(case, seen, (rules[asked.query],), asked)
-
-
-_NAMES_OF_PODS = (
-    ("192-0-2-99.default.pod", "A", "DNS-POD-003"),
-    ("256-1-1-1.default.pod", "A", "DNS-POD-009"),
-    ("1-2-3.default.pod", "AAAA", "DNS-POD-009"),
-    ("192-0-2-99.no-such.pod", "A", "DNS-POD-010"),
-    ("default.pod", "A", "DNS-POD-011"),
-    ("fd00--9.default.pod", "AAAA", "DNS-POD-007"),
-    ("fd00--9.default.pod", "A", "DNS-POD-008"),
-    ("fd00-1-2--.default.pod", "AAAA", "DNS-POD-007"),
-    ("1-2--3.default.pod", "AAAA", "DNS-POD-007"),
-    ("192-0-2-99.default.pod", "AAAA", "DNS-POD-008"),
-    ("x.192-0-2-99.default.pod", "A", "DNS-POD-013"),
-    ("x.y.z.192-0-2-99.default.pod", "A", "DNS-POD-013"),
-    ("192-0-2-99.default.pod", "SRV", "DNS-POD-014"),
-)
-"""Names below the zone, types, and what they are about; 192.0.2.99 is no pod's."""
-
-_MODE_RULES = ("DNS-POD-002", "DNS-POD-003", "DNS-POD-004")
-
-
-@invariant(
-    "dns.coredns-pod-names",
-    kind=Kind.AGREEMENT,
-    requirements=(
-        "DNS-POD-002",
-        "DNS-POD-003",
-        "DNS-POD-004",
-        "DNS-POD-007",
-        "DNS-POD-008",
-        "DNS-POD-009",
-        "DNS-POD-010",
-        "DNS-POD-011",
-        "DNS-POD-013",
-        "DNS-POD-014",
-    ),
-    asks=("resolve",),
-    level=Level.COREDNS,
-)
-def coredns_pod_names(case: Case) -> None:
-    """Names of pod addresses are all answered in one of the three modes of CoreDNS."""
-    seen = view(case)
-    zone = seen.zone.name
-    rules = {Query(f"{name}.{zone}", kind): rule for name, kind, rule in _NAMES_OF_PODS}
-    rules |= {
-        Query(
-            f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod.{zone}", "A"
-        ): "DNS-POD-004"
-        for pod in case.cluster.pods[:2]
-        # Of a terminating pod the answer depends on when the server first saw it.
-        if "." in pod.status.pod_ip and pod.metadata.deletion_timestamp is None
-    }
-    found = seen.ask(case, list(rules))
-    modes = list(PodRecords)
-    for rule, asked in zip(rules.values(), found, strict=True):
-        case.judged()
-        got = exact(seen.zone, asked.answer)
-        modes = [mode for mode in modes if exact(seen.zone, seen.zone.resolve(asked.query, pods=mode)) == got]
-        if not modes:
-            expected = " or ".join(
-                f"{mode.value}: {worded(seen.zone.resolve(asked.query, pods=mode))}" for mode in PodRecords
-            )
-            because = tuple(dict.fromkeys((rule, *_MODE_RULES)))
-            fail(case, rule, asked, f"{expected}; the same mode for all names", because=because)
