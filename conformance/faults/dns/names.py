@@ -105,6 +105,12 @@ def unknown_types_do_not_exist(zone: Zone, query: Query) -> Answer:
     return zone.resolve(query) if known or at_service(zone, query) is None else NXDOMAIN
 
 
+@resolves("DNS-NEG-013")
+def transfers_are_empty(zone: Zone, query: Query) -> Answer:
+    """A zone that is to be transferred is answered as if it had nothing."""
+    return NODATA if query.type in ("AXFR", "IXFR") else zone.resolve(query)
+
+
 # -- short names -----------------------------------------------------------------------
 
 

@@ -149,6 +149,9 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
     yield "DNS-NEG-002", Query(f"no-such.svc.{zone}", "A")
     yield "DNS-NEG-003", Query(f"no-such.{zone}", "A")
     yield "DNS-NEG-004", Query(f"dns-version.{zone}", "A")
+    yield "DNS-NEG-013", Query(zone, "AXFR")
+    yield "DNS-NEG-013", Query(zone, "IXFR")
+    yield "DNS-NEG-019", Query(f"dns.{zone}", "A")
     for service in list(seen.zone.index.services.values())[:2]:
         name = f"{service.name}.{zone}"
         yield "DNS-NEG-007", Query(f"a.b.c.{name}", "A")
@@ -160,6 +163,7 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         for port in service.service.spec.ports[:1]:
             label, protocol = port.name or "x", (port.protocol or "TCP").lower()
             yield "DNS-A-010", Query(f"_{label}._{protocol}.{name}", "A")
+            yield "DNS-NEG-019", Query(f"_{protocol}.{name}", "A")
             yield "DNS-SRV-011", Query(f"{label}.{protocol}.{name}", "SRV")
             yield "DNS-SRV-011", Query(f"_._{protocol}.{name}", "SRV")
             yield "DNS-NEG-007", Query(f"_{label}._{protocol}.x.{name}", "SRV")
@@ -182,6 +186,8 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         "DNS-NEG-010",
         "DNS-NEG-011",
         "DNS-NEG-012",
+        "DNS-NEG-013",
+        "DNS-NEG-019",
         "DNS-A-010",
         "DNS-SRV-011",
         "DNS-SRV-015",
