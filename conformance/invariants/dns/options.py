@@ -200,7 +200,7 @@ def _without_reverse_zones() -> Sequence[Scenario]:
     kind=Kind.METAMORPHIC,
     requirements=("DNS-PTR-005",),
     asks=("resolve",),
-    level=Level.COREDNS,
+    level=Level.DEPLOYMENT,
     features=("dns-options",),
 )
 def reverse_zones(case: Case) -> None:

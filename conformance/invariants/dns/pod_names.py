@@ -173,7 +173,7 @@ def _judge_look(case: Case, look: Look) -> None:
 @invariant(
     "dns.coredns-names-of-pods-by-address",
     kind=Kind.METAMORPHIC,
-    requirements=("DNS-POD-004", "DNS-POD-011", *_OWN),
+    requirements=("DNS-POD-002", "DNS-POD-003", "DNS-POD-004", "DNS-POD-011", *_OWN),
     asks=("resolve",),
     level=Level.COREDNS,
     features=("dual-stack",),
