@@ -2,9 +2,9 @@
 """DNS: what a cluster's DNS server answers, and how names are looked up from a pod.
 
 `zone` gives the canonical answers, which are those of CoreDNS, and `messages` what
-else its messages hold; `demands` what the specification demands of every server; `resolv_conf` what the node agent
-writes for a pod; `search` how a resolver library uses it.  `names`, `index`,
-`targets` and `facts` are what these are made of.
+else its messages hold; `demands` what the specification demands of every server;
+`resolv_conf` what the node agent writes for a pod; `search` how a resolver library
+uses it.  `names`, `index`, `targets` and `facts` are what these are made of.
 """
 
 from __future__ import annotations

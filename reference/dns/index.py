@@ -180,8 +180,9 @@ class PublishedService:
 
     def _cluster_ip_entries(self) -> Iterator[Entry]:
         ips = cluster_ips(self.service)
-        ports = [(port.port, port.name, (port.protocol or "TCP").lower()) for port in self.service.spec.ports]
-        for number, name, protocol in ports or [(None, "", "")]:
+        named = ((port.port, port.name, (port.protocol or "TCP").lower()) for port in self.service.spec.ports)
+        ports: tuple[tuple[int | None, str, str], ...] = tuple(named)
+        for number, name, protocol in ports or ((None, "", ""),):
             for ip in ips:
                 yield Entry(ip, number, name, protocol, "", self.name)
 

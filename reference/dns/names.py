@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 IPV4_REVERSE_ZONE = "in-addr.arpa"
 IPV6_REVERSE_ZONE = "ip6.arpa"
@@ -68,6 +68,14 @@ def undashed(label: str) -> str | None:
     separator = "." if label.count("-") == 3 and "--" not in label else ":"
     text = label.replace("-", separator)
     return text if is_address(text) else None
+
+
+@lru_cache(maxsize=4096)
+def unmapped(address: str) -> str:
+    """An address in canonical form; one of IPv4 that is written as IPv6 is one of IPv4 (DNS-POD-008)."""
+    found = ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(mapped or found)
 
 
 @lru_cache(maxsize=4096)

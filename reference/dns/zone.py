@@ -26,6 +26,7 @@ from reference.dns.names import (
     plain,
     reverse_name,
     undashed,
+    unmapped,
 )
 from reference.dns.targets import services
 from reference.objects import Cluster
@@ -241,7 +242,7 @@ class Zone:
             return None
         if pods is PodRecords.VERIFIED and not self.index.has_verified_pod(namespace, address):
             return None
-        return (Entry(canonical(address), 0, "", "", "", f"{label}.{namespace}.pod"),)
+        return (Entry(unmapped(address), 0, "", "", "", f"{label}.{namespace}.pod"),)
 
     def _addresses(
         self, asked: str, name: str, zone: str, entries: Iterable[Entry], kind: str, chain: tuple[str, ...]

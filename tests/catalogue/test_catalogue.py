@@ -95,7 +95,7 @@ def test_suite_rules_are_outside() -> None:
         ("HC-001", Level.MUST, Evidence.READ),
         ("SYNC-19", Level.SUITE, Evidence.READ),
         ("DNS-A-001", Level.MUST, Evidence.READ),
-        ("DNS-A-010", Level.COREDNS, Evidence.INFERRED),
+        ("DNS-A-010", Level.COREDNS, Evidence.READ),
         ("DNS-HEADLESS-011", Level.SHOULD, Evidence.READ),
         ("DNS-SEARCH-021", Level.RESOLVER, Evidence.READ),
         ("DNS-PTR-005", Level.DEPLOYMENT, Evidence.READ),

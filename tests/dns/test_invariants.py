@@ -17,7 +17,7 @@ from conformance.example import Example
 from conformance.faults import all_faults
 from conformance.invariants.base import Case, Deviation, Invariant, Kind
 from conformance.strategies.clusters import clusters
-from reference.dns import compile, demand, facts_of, resolver_config
+from reference.dns import compile, demand, facts_of, message, resolver_config
 from reference.objects import Cluster
 from reference.questions import Answer, Query, Rcode, ResolverConfig
 from tests.dns.samples import CLUSTER, Z
@@ -43,11 +43,11 @@ class Server:
         return operation in ("resolve", "resolver_configs")
 
     def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
-        """Changed answers to queries, true ones about resolv.conf."""
+        """Changed answers to queries, as whole messages, and true ones about resolv.conf."""
         if operation == "resolver_configs":
             return [resolver_config(example.cluster, name) for name in questions]
         zone = compile(example.cluster)
-        return [self.change(query, zone.resolve(query)) for query in questions]
+        return [message(zone, query, self.change(query, zone.resolve(query))) for query in questions]
 
 
 def broken(change: Change, cluster: Cluster = CLUSTER) -> set[str]:

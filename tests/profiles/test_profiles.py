@@ -19,6 +19,7 @@ from conformance.features import FEATURES, of_release
 from conformance.invariants import all_invariants
 from conformance.profiles import Profile, bundled, load_profile
 from conformance.strategies import pools
+from reference.objects import DNSServer
 from tests.profiles.samples import KNOWN, TODAY
 
 BUNDLED = (
@@ -106,21 +107,48 @@ def test_largest_number_of_nodes() -> None:
     assert load_profile("standard").limits.nodes == len(pools.NODE_NAMES)
 
 
+@pytest.mark.usefixtures("_every_invariant")
 def test_a_file_extends_a_bundled_profile(tmp_path: Path) -> None:
     """A user's file takes from a bundled profile what it does not say: mappings merge, lists are replaced."""
     path = _write(
         tmp_path / "mine.yaml",
-        "name: mine\nextends: kubernetes\nclaims: {areas: [dns], features: [zonal-names]}\n"
+        "name: mine\nextends: kubernetes\nclaims: {areas: [dns], features: [existing-objects]}\n"
         "budget:\n  clusters: 12\n",
     )
     profile = load_profile(path)
     kubernetes = load_profile("kubernetes")
     assert profile.name == "mine"
     assert profile.description == ""
-    features = {"zonal-names"} | of_release((1, 37))
+    features = {"existing-objects"} | of_release((1, 37))
     assert profile.claims == evolve(kubernetes.claims, areas=(Area.DNS,), features=frozenset(features))
     assert profile.budget == evolve(kubernetes.budget, clusters=12)
     assert profile.limits == kubernetes.limits
+
+
+def test_how_the_dns_server_is_set_up(tmp_path: Path) -> None:
+    """What is claimed of a DNS server is read, and what is not said of it is as in CoreDNS."""
+    text = "name: mine\nextends: quick\nclaims:\n  dns_server: {pods: verified, ttl: 30, cached: true}\n"
+    claims = load_profile(_write(tmp_path / "mine.yaml", text)).claims
+    assert claims.dns_server == DNSServer(pods="verified", ttl=30, cached=True)
+    assert load_profile("quick").claims.dns_server is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("{pods: secure}", r"unknown mode of pods 'secure'"),
+        ("{ttl: 3601}", r"3601 is not from 0 to 3600"),
+        ("{zonal: 1}", r"true or false is needed"),
+        ("{namespaces: [1]}", r"a text is needed"),
+        ("{time: 5}", r"unknown field 'time'"),
+    ],
+)
+def test_how_the_dns_server_cannot_be_set_up(tmp_path: Path, text: str, wrong: str) -> None:
+    """An option that there is not, or that cannot have this value, is refused with its place."""
+    path = _write(tmp_path / "mine.yaml", f"name: mine\nextends: quick\nclaims:\n  dns_server: {text}\n")
+    with pytest.raises(UsageError, match=wrong) as caught:
+        load_profile(path)
+    assert "mine.yaml:4" in str(caught.value)
 
 
 def test_files_extend_files(tmp_path: Path) -> None:
@@ -247,6 +275,7 @@ def test_digest_changes_with_what_decides(tmp_path: Path) -> None:
     assert len(digests) == 13
 
 
+@pytest.mark.usefixtures("_every_invariant")
 def test_digest_is_the_same_in_every_process() -> None:
     """The digest does not depend on the order of sets, which differs between processes."""
     program = "from conformance.profiles import load_profile; print(load_profile('kubernetes').digest())"
@@ -298,7 +327,11 @@ def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
         "topology-mode",
     }
     # What is no matter of a release is claimed by its name alone.
-    assert of_release((1, 99)) == set(FEATURES) - {"existing-objects"}
+    assert of_release((1, 99)) == set(FEATURES) - {
+        "dns-messages",
+        "dns-options",
+        "existing-objects",
+    }
 
 
 def test_every_feature_is_known() -> None:

@@ -3,6 +3,34 @@
 
 from __future__ import annotations
 
-from conformance.faults.dns import external, headless, names, ports, rare, resolvers, reverse, services
+from conformance.faults.dns import (
+    edits,
+    external,
+    headless,
+    messages,
+    names,
+    options,
+    pod_names,
+    pods_behind,
+    ports,
+    rare,
+    resolvers,
+    reverse,
+    services,
+)
 
-__all__ = ["external", "headless", "names", "ports", "rare", "resolvers", "reverse", "services"]
+__all__ = [
+    "edits",
+    "external",
+    "headless",
+    "messages",
+    "names",
+    "options",
+    "pod_names",
+    "pods_behind",
+    "ports",
+    "rare",
+    "resolvers",
+    "reverse",
+    "services",
+]

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from conformance.faults.dns.making import (
     NODATA,
     NXDOMAIN,
@@ -16,9 +14,8 @@ from conformance.faults.dns.making import (
     service_of,
     with_records,
 )
-from reference.dns import PodRecords, Zone
-from reference.dns.names import undashed
-from reference.questions import Answer, Query, Record
+from reference.dns import Zone
+from reference.questions import Answer, Query
 
 
 @resolves("DNS-NEG-001")
@@ -108,6 +105,12 @@ def unknown_types_do_not_exist(zone: Zone, query: Query) -> Answer:
     return zone.resolve(query) if known or at_service(zone, query) is None else NXDOMAIN
 
 
+@resolves("DNS-NEG-013")
+def transfers_are_empty(zone: Zone, query: Query) -> Answer:
+    """A zone that is to be transferred is answered as if it had nothing."""
+    return NODATA if query.type in ("AXFR", "IXFR") else zone.resolve(query)
+
+
 # -- short names -----------------------------------------------------------------------
 
 
@@ -127,63 +130,3 @@ def svc_may_be_repeated(zone: Zone, query: Query) -> Answer:
     if labels[-2:] == ["svc", "svc"]:
         return asked_as(zone, query, ".".join(labels[:-1]))
     return zone.resolve(query)
-
-
-# -- names of pods ---------------------------------------------------------------------
-
-
-def _of_pods(zone: Zone, query: Query) -> Sequence[str]:
-    """The labels of a name below the branch of pods."""
-    labels = labels_of(zone, query)
-    return labels if labels[-1:] == ["pod"] else ()
-
-
-def _of_address(query: Query, label: str) -> Answer:
-    address = undashed(label)
-    return with_records(NODATA, [Record(query.name, "A", address)] if address else [])
-
-
-@resolves("DNS-POD-002")
-def namespaces_of_pods_only(zone: Zone, query: Query) -> Answer:
-    """The namespaces of pods exist, the pods in them do not."""
-    return NODATA if len(_of_pods(zone, query)) == 2 else zone.resolve(query)
-
-
-@resolves("DNS-POD-003")
-def addresses_without_records(zone: Zone, query: Query) -> Answer:
-    """The names of pod addresses exist but have no address."""
-    if len(_of_pods(zone, query)) == 3:
-        answer = zone.resolve(query, pods=PodRecords.INSECURE)
-        return NODATA if answer.records else answer
-    return zone.resolve(query, pods=PodRecords.INSECURE)
-
-
-@resolves("DNS-POD-004")
-def pods_of_all_namespaces(zone: Zone, query: Query) -> Answer:
-    """The address of a pod is found in every namespace but its own."""
-    labels = _of_pods(zone, query)
-    if len(labels) != 3:
-        return zone.resolve(query, pods=PodRecords.VERIFIED)
-    exists = any(
-        pod.status.pod_ip == undashed(labels[0]) and pod.metadata.namespace != labels[1]
-        for pod in zone.cluster.pods
-    )
-    return _of_address(query, labels[0]) if exists else NXDOMAIN
-
-
-@resolves("DNS-POD-009")
-def labels_that_are_no_address(zone: Zone, query: Query) -> Answer:
-    """A label below the branch of pods that is no address exists without records."""
-    labels = _of_pods(zone, query)
-    if len(labels) == 3 and undashed(labels[0]) is None:
-        return NODATA
-    return zone.resolve(query, pods=PodRecords.INSECURE)
-
-
-@resolves("DNS-POD-010")
-def pods_of_unknown_namespaces(zone: Zone, query: Query) -> Answer:
-    """An address is found in every namespace, whether it exists or not."""
-    labels = _of_pods(zone, query)
-    if len(labels) == 3 and undashed(labels[0]) is not None:
-        return _of_address(query, labels[0])
-    return zone.resolve(query, pods=PodRecords.INSECURE)

@@ -111,7 +111,7 @@ def no_ports_at_the_name(zone: Zone, query: Query) -> Answer:
     return zone.resolve(query)
 
 
-@resolves("DNS-SRV-013")
+@resolves("DNS-SRV-013", "DNS-NEG-019")
 def protocols_exist(zone: Zone, query: Query) -> Answer:
     """A protocol below a Service is a name that exists."""
     labels = labels_of(zone, query)

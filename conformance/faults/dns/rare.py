@@ -18,7 +18,7 @@ from conformance.faults.dns.making import (
     swaps,
     with_records,
 )
-from reference.dns import PodRecords, Zone, index, resolv_conf, reverse_name
+from reference.dns import Zone, index, resolv_conf, reverse_name
 from reference.objects import Cluster, NamespacedName, Service
 from reference.questions import Answer, Query, Record, ResolverConfig
 
@@ -204,50 +204,6 @@ def labels_below_endpoints_are_ignored(zone: Zone, query: Query) -> Answer:
     if len(labels) != 5 or answer != NXDOMAIN or service_of(zone, query) is None:
         return answer
     return asked_as(zone, query, ".".join(labels[1:]))
-
-
-# -- names of pods -------------------------------------------------------------------------
-
-
-def _insecure(zone: Zone, query: Query) -> Answer:
-    return zone.resolve(query, pods=PodRecords.INSECURE)
-
-
-def _of_pods(zone: Zone, query: Query) -> list[str]:
-    labels = labels_of(zone, query)
-    return labels if labels[-1:] == ["pod"] else []
-
-
-@resolves("DNS-POD-007")
-def pods_of_ipv4_only(zone: Zone, query: Query) -> Answer:
-    """Names of IPv6 addresses of pods do not exist."""
-    return NXDOMAIN if any("--" in label for label in _of_pods(zone, query)) else _insecure(zone, query)
-
-
-@resolves("DNS-POD-008")
-def pods_of_one_family_exist_for_it_alone(zone: Zone, query: Query) -> Answer:
-    """The name of a pod's address does not exist for who asks for the other family."""
-    answer = _insecure(zone, query)
-    return NXDOMAIN if len(_of_pods(zone, query)) == 3 and is_empty(answer) else answer
-
-
-@resolves("DNS-POD-011")
-def namespaces_of_pods_do_not_exist(zone: Zone, query: Query) -> Answer:
-    """Names of pods exist, those of their namespaces do not."""
-    return NXDOMAIN if len(_of_pods(zone, query)) == 2 else _insecure(zone, query)
-
-
-@resolves("DNS-POD-013")
-def labels_below_pods_count(zone: Zone, query: Query) -> Answer:
-    """Nothing is below the name of a pod."""
-    return NXDOMAIN if len(_of_pods(zone, query)) > 3 else _insecure(zone, query)
-
-
-@resolves("DNS-POD-014")
-def pods_have_no_ports(zone: Zone, query: Query) -> Answer:
-    """The name of a pod has addresses alone."""
-    answer = _insecure(zone, query)
-    return NODATA if query.type == "SRV" and _of_pods(zone, query) and answer.records else answer
 
 
 # -- the limits of a resolver ----------------------------------------------------------------

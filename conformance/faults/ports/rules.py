@@ -61,7 +61,12 @@ _FORGOTTEN = {
 }
 """What a server takes that does not know the rule."""
 
-_ALSO = {"VAL-014": ("PORT-018",), "VAL-056": ("TYPE-022",)}
+_ALSO = {
+    **dict.fromkeys(("VAL-008", "VAL-009", "VAL-010"), ("DNS-SRV-014",)),
+    "VAL-014": ("PORT-018",),
+    "VAL-029": ("DNS-CNAME-009",),
+    "VAL-056": ("TYPE-022",),
+}
 """Requirements that say the same of a special case."""
 
 _UNTOLD = {

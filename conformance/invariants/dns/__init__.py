@@ -3,6 +3,36 @@
 
 from __future__ import annotations
 
-from conformance.invariants.dns import agreement, coredns, metamorphic, names, rare, search, stated
+from conformance.invariants.dns import (
+    agreement,
+    coredns,
+    edits,
+    messages,
+    metamorphic,
+    names,
+    options,
+    pod_names,
+    pods_behind,
+    ports,
+    rare,
+    reverse,
+    search,
+    stated,
+)
 
-__all__ = ["agreement", "coredns", "metamorphic", "names", "rare", "search", "stated"]
+__all__ = [
+    "agreement",
+    "coredns",
+    "edits",
+    "messages",
+    "metamorphic",
+    "names",
+    "options",
+    "pod_names",
+    "pods_behind",
+    "ports",
+    "rare",
+    "reverse",
+    "search",
+    "stated",
+]

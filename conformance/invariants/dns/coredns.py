@@ -9,7 +9,7 @@ from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.dns.view import Asked, Topic, View, exact, fail, view, worded
 from conformance.questions import spread, turn_of
-from reference.dns import PodRecords, reverse_name
+from reference.dns import reverse_name
 from reference.dns.index import Kind as Published
 from reference.dns.index import PublishedService
 from reference.dns.names import labels_below, plain
@@ -149,6 +149,9 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
     yield "DNS-NEG-002", Query(f"no-such.svc.{zone}", "A")
     yield "DNS-NEG-003", Query(f"no-such.{zone}", "A")
     yield "DNS-NEG-004", Query(f"dns-version.{zone}", "A")
+    yield "DNS-NEG-013", Query(zone, "AXFR")
+    yield "DNS-NEG-013", Query(zone, "IXFR")
+    yield "DNS-NEG-019", Query(f"dns.{zone}", "A")
     for service in list(seen.zone.index.services.values())[:2]:
         name = f"{service.name}.{zone}"
         yield "DNS-NEG-007", Query(f"a.b.c.{name}", "A")
@@ -160,6 +163,7 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         for port in service.service.spec.ports[:1]:
             label, protocol = port.name or "x", (port.protocol or "TCP").lower()
             yield "DNS-A-010", Query(f"_{label}._{protocol}.{name}", "A")
+            yield "DNS-NEG-019", Query(f"_{protocol}.{name}", "A")
             yield "DNS-SRV-011", Query(f"{label}.{protocol}.{name}", "SRV")
             yield "DNS-SRV-011", Query(f"_._{protocol}.{name}", "SRV")
             yield "DNS-NEG-007", Query(f"_{label}._{protocol}.x.{name}", "SRV")
@@ -182,6 +186,8 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         "DNS-NEG-010",
         "DNS-NEG-011",
         "DNS-NEG-012",
+        "DNS-NEG-013",
+        "DNS-NEG-019",
         "DNS-A-010",
         "DNS-SRV-011",
         "DNS-SRV-015",
@@ -198,68 +204,3 @@ def coredns_odd_names(case: Case) -> None:
     rules = dict(spread(every, most=MOST_ODD_NAMES, turn=turn_of(case.cluster)))
     for asked in seen.ask(case, list(rules)):
         _judge(case, seen, (rules[asked.query],), asked)
-
-
-_NAMES_OF_PODS = (
-    ("192-0-2-99.default.pod", "A", "DNS-POD-003"),
-    ("256-1-1-1.default.pod", "A", "DNS-POD-009"),
-    ("1-2-3.default.pod", "AAAA", "DNS-POD-009"),
-    ("192-0-2-99.no-such.pod", "A", "DNS-POD-010"),
-    ("default.pod", "A", "DNS-POD-011"),
-    ("fd00--9.default.pod", "AAAA", "DNS-POD-007"),
-    ("fd00--9.default.pod", "A", "DNS-POD-008"),
-    ("fd00-1-2--.default.pod", "AAAA", "DNS-POD-007"),
-    ("1-2--3.default.pod", "AAAA", "DNS-POD-007"),
-    ("192-0-2-99.default.pod", "AAAA", "DNS-POD-008"),
-    ("x.192-0-2-99.default.pod", "A", "DNS-POD-013"),
-    ("x.y.z.192-0-2-99.default.pod", "A", "DNS-POD-013"),
-    ("192-0-2-99.default.pod", "SRV", "DNS-POD-014"),
-)
-"""Names below the zone, types, and what they are about; 192.0.2.99 is no pod's."""
-
-_MODE_RULES = ("DNS-POD-002", "DNS-POD-003", "DNS-POD-004")
-
-
-@invariant(
-    "dns.coredns-pod-names",
-    kind=Kind.AGREEMENT,
-    requirements=(
-        "DNS-POD-002",
-        "DNS-POD-003",
-        "DNS-POD-004",
-        "DNS-POD-007",
-        "DNS-POD-008",
-        "DNS-POD-009",
-        "DNS-POD-010",
-        "DNS-POD-011",
-        "DNS-POD-013",
-        "DNS-POD-014",
-    ),
-    asks=("resolve",),
-    level=Level.COREDNS,
-)
-def coredns_pod_names(case: Case) -> None:
-    """Names of pod addresses are all answered in one of the three modes of CoreDNS."""
-    seen = view(case)
-    zone = seen.zone.name
-    rules = {Query(f"{name}.{zone}", kind): rule for name, kind, rule in _NAMES_OF_PODS}
-    rules |= {
-        Query(
-            f"{pod.status.pod_ip.replace('.', '-')}.{pod.metadata.namespace}.pod.{zone}", "A"
-        ): "DNS-POD-004"
-        for pod in case.cluster.pods[:2]
-        # Of a terminating pod the answer depends on when the server first saw it.
-        if "." in pod.status.pod_ip and pod.metadata.deletion_timestamp is None
-    }
-    found = seen.ask(case, list(rules))
-    modes = list(PodRecords)
-    for rule, asked in zip(rules.values(), found, strict=True):
-        case.judged()
-        got = exact(seen.zone, asked.answer)
-        modes = [mode for mode in modes if exact(seen.zone, seen.zone.resolve(asked.query, pods=mode)) == got]
-        if not modes:
-            expected = " or ".join(
-                f"{mode.value}: {worded(seen.zone.resolve(asked.query, pods=mode))}" for mode in PodRecords
-            )
-            because = tuple(dict.fromkeys((rule, *_MODE_RULES)))
-            fail(case, rule, asked, f"{expected}; the same mode for all names", because=because)

@@ -19,6 +19,7 @@ from reference.objects import (
     EndpointSlice,
     Namespace,
     ObjectMeta,
+    ObjectReference,
     Service,
     ServicePort,
     ServiceSpec,
@@ -61,9 +62,12 @@ def external(name: str, target: str) -> Service:
     return Service(ObjectMeta(name=name, namespace=NAMESPACE, uid=f"probe-{name}"), spec)
 
 
-def endpoint(address: str, hostname: str | None = None) -> Endpoint:
-    """A ready endpoint."""
-    return Endpoint((address,), _READY, hostname)
+def endpoint(
+    address: str, hostname: str | None = None, *, zone: str | None = None, pod: str | None = None
+) -> Endpoint:
+    """A ready endpoint, in a topology zone and of a pod where these are given."""
+    target = ObjectReference("Pod", NAMESPACE, pod, f"probe-{pod}") if pod else None
+    return Endpoint((address,), _READY, hostname, zone=zone, target_ref=target)
 
 
 def piece(owner: str, number: int, endpoints: Sequence[Endpoint]) -> EndpointSlice:

@@ -11,9 +11,10 @@ from conformance.invariants.dns.near_misses import near_misses
 from conformance.model import model_of
 from conformance.questions.dns import queries
 from reference.dns import Demand, Fact, Zone, demand, facts_of
+from reference.dns.facts import without_serial
 from reference.dns.index import Kind, PublishedService
 from reference.dns.names import labels_below, plain
-from reference.questions import Answer, Query
+from reference.questions import Answer, Query, Record
 
 
 class Topic(Enum):
@@ -161,13 +162,18 @@ def judge_rcode(case: Case, rule: str, asked: Asked, *classes: str) -> None:
 
 
 def exact(zone: Zone, answer: Answer) -> tuple[object, ...]:
-    """An answer as it is compared to CoreDNS: priority and weight count, names outside the zone do not."""
+    """An answer as it is compared to CoreDNS: priority and weight count, names outside its zones do not."""
     return (
         answer.rcode,
         frozenset(
-            (plain(record.name), record.type, plain(record.data) if record.type != "TXT" else record.data)
+            (plain(record.name), record.type, _exact_data(record))
             for record in answer.records
-            if labels_below(plain(record.name), zone.name) is not None
-            or labels_below(plain(record.name), "arpa") is not None
+            if zone.zone_of(plain(record.name)) is not None
         ),
     )
+
+
+def _exact_data(record: Record) -> str:
+    if record.type == "TXT":
+        return record.data
+    return plain(without_serial(record.data) if record.type == "SOA" else record.data)

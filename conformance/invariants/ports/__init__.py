@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from conformance.invariants.ports import (
     admission,
+    dns_names,
     dry_run,
     endpoint_requests,
     existing,
@@ -20,6 +21,7 @@ from conformance.invariants.ports import (
 
 __all__ = [
     "admission",
+    "dns_names",
     "dry_run",
     "endpoint_requests",
     "existing",
