@@ -93,7 +93,7 @@ def served(over_udp: Reply, over_tcp: Reply | None = right) -> Iterator[Address]
 
 def _answer_datagrams(sock: socket.socket, reply: Reply, stop: threading.Event) -> None:
     sock.settimeout(0.02)
-    later: list[tuple[float, bytes, object]] = []
+    later: list[tuple[float, bytes, Address]] = []
     while not stop.is_set():
         with suppress(TimeoutError, ConnectionError):
             wire, who = sock.recvfrom(65535)
@@ -102,7 +102,7 @@ def _answer_datagrams(sock: socket.socket, reply: Reply, stop: threading.Event) 
         for item in [each for each in later if each[0] <= time.monotonic()]:
             later.remove(item)
             with suppress(ConnectionError):
-                sock.sendto(item[1], item[2])  # type: ignore[arg-type]
+                sock.sendto(item[1], item[2])
 
 
 def _answer_connections(sock: socket.socket, reply: Reply, stop: threading.Event) -> None:
