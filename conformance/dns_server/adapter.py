@@ -25,7 +25,7 @@ from reference.questions import Answer, Query
 
 TAKEN_UP = 20.0
 """Seconds until a server has to have taken up a state; less than any wait for it."""
-_MOST_SERVERS = 6
+_MOST_SERVERS = 8
 """So many processes there are at a time, each for other settings."""
 
 
