@@ -151,7 +151,7 @@ def test_all_of_a_message_is_told() -> None:
     found = answer_of(query, fakes.answer(wire, twice, twice, f"{name} 7 IN TXT 1.1.0"))
     service = Record(query.name, "SRV", f"0 50 80 {query.name}", 30)
     assert {(each.data, each.ttl) for each in found.records} == {(service.data, 30), ("1.1.0", 7)}
-    assert found.repeated == {service}
+    assert found.repeated == frozenset({service})
     assert found.authoritative is True
     assert found.authority == found.additional == frozenset()
     other = answer_of(query, fakes.answer(wire, rcode="NXDOMAIN", authoritative=False))
