@@ -130,6 +130,10 @@ def answer(number: int, count: int) -> None:
         reply(number, answers=good)
     elif fault == "error":
         reply(number, error="no such \x1b[31mflow")
+    elif fault == "reported":
+        reply(number, error="nobody answers there", outcome="hang")
+    elif fault == "reported-as-pass":
+        reply(number, error="nobody answers there", outcome="pass")
     elif fault == "error-without-id":
         write('{"id": null, "error": "could not read that"}\n')
     elif fault == "error-no-text":

@@ -16,7 +16,7 @@ import pytest
 from conformance.adapters.session import Session
 from conformance.adapters.timeouts import Timeouts
 from conformance.adapters.watchdog import AlarmWatchdog, ThreadWatchdog, TimeUp
-from conformance.outcomes import Crash, Hang, WrongShape
+from conformance.outcomes import REPORTED, AdapterFailure, Crash, Hang, WrongShape
 from conformance.smoke_inputs import QUESTIONS, SMALL
 from reference import questions as q
 from tests.adapters.toy import Toy
@@ -104,6 +104,15 @@ def test_a_coroutine_is_told_as_such() -> None:
 
     with Session.of(Async()) as session, pytest.raises(WrongShape, match="without await"):
         session.apply(SMALL)
+
+
+@pytest.mark.parametrize("kind", list(REPORTED.values()))
+def test_an_adapter_says_which_failure_it_is(kind: type[AdapterFailure]) -> None:
+    """What an adapter raises of what is behind it has the outcome that it says."""
+    error = kind("route", "nobody answers there")
+    with Session.of(raising(error)) as session, pytest.raises(kind) as caught:
+        session.ask(SMALL, "route", FLOWS)
+    assert caught.value is error
 
 
 @pytest.mark.parametrize("error", [ValueError("no route\nto host"), SystemExit(3), RecursionError()])

@@ -66,6 +66,8 @@ def failure_of(fault: str, *arguments: str, **limits: float) -> AdapterFailure:
         ("half-line-exit", Crash, "ended with exit code 1 instead of answering, after half a line: "),
         ("closed-stdout", Crash, "closed its standard output and runs on"),
         ("error", Crash, r"answered with an error: no such \x1b[31mflow"),
+        ("reported", Hang, "nobody answers there"),
+        ("reported-as-pass", WrongShape, "outcome: 'pass' is not one of "),
         ("error-without-id", Crash, "answered with an error: could not read that"),
         ("garbage", Garbage, "not a line of JSON: 'Listening on port 80'"),
         ("not-utf8", Garbage, "not UTF-8: "),
