@@ -240,9 +240,10 @@ class Zone:
         address = undashed(label)
         if address is None:
             return None
-        if pods is PodRecords.VERIFIED and not self.index.has_verified_pod(namespace, address):
-            return None
-        return (Entry(unmapped(address), 0, "", "", "", f"{label}.{namespace}.pod"),)
+        # On the host's network several pods have one address, and each counts (DNS-POD-014).
+        count = self.index.verified_pods(namespace, address) if pods is PodRecords.VERIFIED else 1
+        entry = Entry(unmapped(address), 0, "", "", "", f"{label}.{namespace}.pod")
+        return (entry,) * count or None
 
     def _addresses(
         self, asked: str, name: str, zone: str, entries: Iterable[Entry], kind: str, chain: tuple[str, ...]
