@@ -6,8 +6,6 @@ Source: coredns `plugin/backend_lookup.go` (SOA, BackendError, SRV), `plugin/kub
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from reference.dns.names import REVERSE_ZONES, join, plain
 from reference.dns.targets import target_addresses
 from reference.dns.zone import PodRecords, Zone
@@ -27,26 +25,28 @@ def message(zone: Zone, query: Query, answer: Answer) -> Answer:
     DNS-META-002, DNS-META-006, DNS-META-009, DNS-META-011, DNS-NEG-010, DNS-NEG-017,
     DNS-SRV-006.
     """
-    found = zone.zone_of(plain(query.name))
-    ours = found is not None and answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)
-    told = evolve(answer, records=frozenset(_with_ttl(zone, record) for record in answer.records))
-    if told.authoritative is None:
-        told = evolve(told, authoritative=ours)
-    if told.repeated is None:
-        told = evolve(told, repeated=_NONE)
-    if told.authority is None:
-        empty = ours and not answer.records
-        told = evolve(told, authority=frozenset({authority(zone, query)}) if empty else _NONE)
-    if told.additional is None:
-        told = evolve(told, additional=additional(zone, query) if answer.records else _NONE)
-    return told
+    records = answer.records and frozenset(_with_ttl(zone, record) for record in answer.records)
+    ours = answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN) and zone.zone_of(plain(query.name)) is not None
+    section, more = answer.authority, answer.additional
+    if section is None:
+        section = frozenset({authority(zone, query)}) if ours and not records else _NONE
+    if more is None:
+        more = additional(zone, query) if records else _NONE
+    return Answer(
+        answer.rcode,
+        records,
+        authoritative=ours if answer.authoritative is None else answer.authoritative,
+        authority=section,
+        additional=more,
+        repeated=_NONE if answer.repeated is None else answer.repeated,
+    )
 
 
 def _with_ttl(zone: Zone, record: Record) -> Record:
     """Nothing is known of the times to live of other zones."""
     if record.ttl is not None or zone.zone_of(plain(record.name)) is None:
         return record
-    return evolve(record, ttl=ttl_of(zone, record.type))
+    return Record(record.name, record.type, record.data, ttl_of(zone, record.type))
 
 
 def ttl_of(zone: Zone, kind: str) -> int:
@@ -71,8 +71,8 @@ def authority(zone: Zone, query: Query) -> Record:
 
 def additional(zone: Zone, query: Query) -> frozenset[Record]:
     """The addresses of the targets of SRV records; nothing for any other type (DNS-SRV-006)."""
-    found = zone.zone_of(plain(query.name))
-    if query.type != "SRV" or found is None or found[0] in REVERSE_ZONES:
+    found = zone.zone_of(plain(query.name)) if query.type == "SRV" else None
+    if found is None or found[0] in REVERSE_ZONES:
         return _NONE
     entries = zone.entries(found[1], pods=zone.pods or PodRecords.DISABLED) or ()
     records = target_addresses(query.name, found[0], entries)

@@ -156,7 +156,8 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         name = f"{service.name}.{zone}"
         yield "DNS-NEG-007", Query(f"a.b.c.{name}", "A")
         yield "DNS-NEG-012", Query(name, "HTTPS")
-        yield "DNS-NEG-008", Query(f"*.{name.partition('.')[2]}", "A")
+        for star in ("*", "any"):
+            yield "DNS-NEG-008", Query(f"{star}.{name.partition('.')[2]}", "A")
         yield "DNS-NEG-010", Query(name, "SOA")
         yield "DNS-NEG-011", Query(name, "NS")
         yield "DNS-PTR-012", Query(name, "PTR")
