@@ -99,7 +99,8 @@ def is_published(endpoint: Endpoint) -> bool:
 def published_endpoints(piece: EndpointSlice) -> Iterator[PublishedEndpoint]:
     """The published endpoints of one slice, one for each address.
 
-    Slices of fully qualified names hold no addresses and publish nothing.
+    Slices of fully qualified names hold no addresses and publish nothing.  CoreDNS makes
+    CNAMEs of them, which is not modelled: no controller writes such slices.
     """
     if piece.address_type == "FQDN":
         return

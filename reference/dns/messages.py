@@ -6,15 +6,13 @@ Source: coredns `plugin/backend_lookup.go` (SOA, BackendError, SRV), `plugin/kub
 
 from __future__ import annotations
 
-from reference.dns.names import REVERSE_ZONES, join, plain
+from reference.dns.names import REVERSE_ZONES, plain
+from reference.dns.soa import LONGEST_TTL_OF_AUTHORITY, start_of_authority
 from reference.dns.targets import target_addresses
 from reference.dns.zone import PodRecords, Zone
 from reference.questions import Answer, Query, Rcode, Record
 
 TTL_OF_VERSION = 28800
-LONGEST_TTL_OF_AUTHORITY = 300
-UNKNOWN_SERIAL = "0"
-"""Stands for the serial of a zone, which nobody can foretell."""
 
 _NONE: frozenset[Record] = frozenset()
 
@@ -60,13 +58,7 @@ def ttl_of(zone: Zone, kind: str) -> int:
 def authority(zone: Zone, query: Query) -> Record:
     """The SOA record of a negative answer, at the apex of the zone that is asked (DNS-NEG-017)."""
     found = zone.zone_of(plain(query.name))
-    length = len(found[0]) if found is not None else 0
-    apex = query.name.rstrip(".")[-length:] if length else ""
-    data = (
-        f"{join('ns.dns', apex)} {join('hostmaster', apex)} {UNKNOWN_SERIAL} 7200 1800 86400 "
-        f"{zone.index.server.ttl}"
-    )
-    return Record(apex, "SOA", data, ttl_of(zone, "SOA"))
+    return start_of_authority(query.name, found[0] if found is not None else "", zone.index.server.ttl)
 
 
 def additional(zone: Zone, query: Query) -> frozenset[Record]:

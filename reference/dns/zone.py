@@ -28,6 +28,7 @@ from reference.dns.names import (
     undashed,
     unmapped,
 )
+from reference.dns.soa import start_of_authority
 from reference.dns.targets import services
 from reference.objects import Cluster
 from reference.questions import Answer, Query, Rcode, Record
@@ -118,9 +119,9 @@ class Zone:
         if found is None or query.type in ("AXFR", "IXFR"):
             return REFUSED
         zone, labels = found
-        if query.type == "SOA":
-            # DNS-NEG-010; at the apex there is one, whose serial nobody can foretell.
-            answer = NODATA
+        if query.type == "SOA":  # DNS-NEG-010
+            ttl = self.index.server.ttl
+            answer = NODATA if labels else _answer([start_of_authority(query.name, zone, ttl)])
         elif zone in REVERSE_ZONES:
             answer = self._reverse(name, labels, query)
         else:

@@ -110,6 +110,7 @@ ODD = [
     ("_._.my-database.n.svc", "A", "my.database.example.com"),
     ("_._.my-database.n.svc", "SRV", "NODATA"),
     ("nope", "SOA", "NODATA"),
+    (f"{Z}.", "SOA", f"ns.dns.{Z} hostmaster.{Z} 0 7200 1800 86400 5"),
     ("9.9.9.9.in-addr.arpa.", "SOA", "NODATA"),
     ("1.0.96.10.in-addr.arpa.", "TXT", "NXDOMAIN"),
     ("9.1.0.96.10.in-addr.arpa.", "PTR", "NXDOMAIN"),

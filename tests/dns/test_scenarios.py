@@ -16,7 +16,7 @@ from conformance.example import Example
 from conformance.faults import all_faults
 from conformance.invariants import all_invariants
 from conformance.invariants.base import Case
-from conformance.invariants.dns import edits, messages, options, pod_names, pods_behind, ports, reverse
+from conformance.invariants.dns import edits, options, pod_names, pods_behind, ports, reverse, set_up_messages
 from conformance.invariants.dns.scenarios import Scenario, looks
 from conformance.strategies.clusters import SETTINGS
 from reference.dns import compile
@@ -27,7 +27,7 @@ from tests.planted import deviation
 LISTS: list[Callable[[], Sequence[Scenario]]] = [
     edits._edits,
     edits._dropped_families,
-    messages._times,
+    set_up_messages._times,
     options._set_up,
     options._without_reverse_zones,
     pod_names._any_mode,

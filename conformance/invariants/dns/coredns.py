@@ -205,3 +205,26 @@ def coredns_odd_names(case: Case) -> None:
     rules = dict(spread(every, most=MOST_ODD_NAMES, turn=turn_of(case.cluster)))
     for asked in seen.ask(case, list(rules)):
         _judge(case, seen, (rules[asked.query],), asked)
+
+
+@invariant(
+    "dns.coredns-name-servers",
+    kind=Kind.AGREEMENT,
+    requirements=("DNS-NEG-011",),
+    asks=("resolve",),
+    level=Level.COREDNS,
+)
+def coredns_name_servers(case: Case) -> None:
+    """The zone exists for who asks for its name servers, which are `ns.dns` or Services of the zone."""
+    seen = view(case)
+    zone = seen.zone.name
+    (asked,) = seen.ask(case, [Query(zone, "NS")])
+    case.judged()
+    # A server that knows no address of its own has none to tell.
+    strange = [
+        each
+        for each in asked.own
+        if each.data != f"ns.dns.{zone}" and labels_below(each.data, f"svc.{zone}") is None
+    ]
+    if asked.answer.rcode is not Rcode.NOERROR or strange:
+        fail(case, "DNS-NEG-011", asked, f"NOERROR, and NS ns.dns.{zone} or a name below svc.{zone}")
