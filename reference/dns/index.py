@@ -7,6 +7,7 @@ a few dozen questions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -98,7 +99,8 @@ def is_published(endpoint: Endpoint) -> bool:
 def published_endpoints(piece: EndpointSlice) -> Iterator[PublishedEndpoint]:
     """The published endpoints of one slice, one for each address.
 
-    Slices of fully qualified names hold no addresses and publish nothing.
+    Slices of fully qualified names hold no addresses and publish nothing.  CoreDNS makes
+    CNAMEs of them, which is not modelled: no controller writes such slices.
     """
     if piece.address_type == "FQDN":
         return
@@ -226,7 +228,7 @@ class Index:
                 self.services[key] = PublishedService(service, found, called_like_pods=like_pods)
         self._slices = slices
         self._reverse: dict[str, tuple[str, ...]] | None = None
-        self._verified: frozenset[tuple[str, str]] | None = None
+        self._verified: Counter[tuple[str, str]] | None = None
 
     def names_of(self, reverse: str) -> tuple[str, ...]:
         """The names, zone included, to which an address points back; it is given as its reverse name.
@@ -253,17 +255,17 @@ class Index:
                 found[reverse_name(ip)] = (join(service.name, self.zone),)
         return found
 
-    def has_verified_pod(self, namespace: str, address: str) -> bool:
-        """Whether a pod has this address, spelled so; ended and terminating ones do not count.
+    def verified_pods(self, namespace: str, address: str) -> int:
+        """How many pods have this address, spelled so; ended and terminating ones do not count.
 
         DNS-POD-004 to DNS-POD-006, DNS-POD-012.
         """
         if self._verified is None:
-            self._verified = frozenset(
+            self._verified = Counter(
                 (pod.metadata.namespace, ip)
                 for pod in self.cluster.pods
                 if pod.status.phase not in ("Succeeded", "Failed", "Unknown")
                 and pod.metadata.deletion_timestamp is None
                 for ip in ([each.ip for each in pod.status.pod_ips] or [pod.status.pod_ip])
             )
-        return (namespace, address) in self._verified
+        return self._verified[namespace, address]

@@ -6,17 +6,13 @@ Source: coredns `plugin/backend_lookup.go` (SOA, BackendError, SRV), `plugin/kub
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from reference.dns.names import REVERSE_ZONES, join, plain
+from reference.dns.names import REVERSE_ZONES, plain
+from reference.dns.soa import LONGEST_TTL_OF_AUTHORITY, start_of_authority
 from reference.dns.targets import target_addresses
 from reference.dns.zone import PodRecords, Zone
 from reference.questions import Answer, Query, Rcode, Record
 
 TTL_OF_VERSION = 28800
-LONGEST_TTL_OF_AUTHORITY = 300
-UNKNOWN_SERIAL = "0"
-"""Stands for the serial of a zone, which nobody can foretell."""
 
 _NONE: frozenset[Record] = frozenset()
 
@@ -27,26 +23,28 @@ def message(zone: Zone, query: Query, answer: Answer) -> Answer:
     DNS-META-002, DNS-META-006, DNS-META-009, DNS-META-011, DNS-NEG-010, DNS-NEG-017,
     DNS-SRV-006.
     """
-    found = zone.zone_of(plain(query.name))
-    ours = found is not None and answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)
-    told = evolve(answer, records=frozenset(_with_ttl(zone, record) for record in answer.records))
-    if told.authoritative is None:
-        told = evolve(told, authoritative=ours)
-    if told.repeated is None:
-        told = evolve(told, repeated=_NONE)
-    if told.authority is None:
-        empty = ours and not answer.records
-        told = evolve(told, authority=frozenset({authority(zone, query)}) if empty else _NONE)
-    if told.additional is None:
-        told = evolve(told, additional=additional(zone, query) if answer.records else _NONE)
-    return told
+    records = answer.records and frozenset(_with_ttl(zone, record) for record in answer.records)
+    ours = answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN) and zone.zone_of(plain(query.name)) is not None
+    section, more = answer.authority, answer.additional
+    if section is None:
+        section = frozenset({authority(zone, query)}) if ours and not records else _NONE
+    if more is None:
+        more = additional(zone, query) if records else _NONE
+    return Answer(
+        answer.rcode,
+        records,
+        authoritative=ours if answer.authoritative is None else answer.authoritative,
+        authority=section,
+        additional=more,
+        repeated=_NONE if answer.repeated is None else answer.repeated,
+    )
 
 
 def _with_ttl(zone: Zone, record: Record) -> Record:
     """Nothing is known of the times to live of other zones."""
     if record.ttl is not None or zone.zone_of(plain(record.name)) is None:
         return record
-    return evolve(record, ttl=ttl_of(zone, record.type))
+    return Record(record.name, record.type, record.data, ttl_of(zone, record.type))
 
 
 def ttl_of(zone: Zone, kind: str) -> int:
@@ -60,19 +58,13 @@ def ttl_of(zone: Zone, kind: str) -> int:
 def authority(zone: Zone, query: Query) -> Record:
     """The SOA record of a negative answer, at the apex of the zone that is asked (DNS-NEG-017)."""
     found = zone.zone_of(plain(query.name))
-    length = len(found[0]) if found is not None else 0
-    apex = query.name.rstrip(".")[-length:] if length else ""
-    data = (
-        f"{join('ns.dns', apex)} {join('hostmaster', apex)} {UNKNOWN_SERIAL} 7200 1800 86400 "
-        f"{zone.index.server.ttl}"
-    )
-    return Record(apex, "SOA", data, ttl_of(zone, "SOA"))
+    return start_of_authority(query.name, found[0] if found is not None else "", zone.index.server.ttl)
 
 
 def additional(zone: Zone, query: Query) -> frozenset[Record]:
     """The addresses of the targets of SRV records; nothing for any other type (DNS-SRV-006)."""
-    found = zone.zone_of(plain(query.name))
-    if query.type != "SRV" or found is None or found[0] in REVERSE_ZONES:
+    found = zone.zone_of(plain(query.name)) if query.type == "SRV" else None
+    if found is None or found[0] in REVERSE_ZONES:
         return _NONE
     entries = zone.entries(found[1], pods=zone.pods or PodRecords.DISABLED) or ()
     records = target_addresses(query.name, found[0], entries)

@@ -28,6 +28,7 @@ from reference.dns.names import (
     undashed,
     unmapped,
 )
+from reference.dns.soa import start_of_authority
 from reference.dns.targets import services
 from reference.objects import Cluster
 from reference.questions import Answer, Query, Rcode, Record
@@ -118,9 +119,9 @@ class Zone:
         if found is None or query.type in ("AXFR", "IXFR"):
             return REFUSED
         zone, labels = found
-        if query.type == "SOA":
-            # DNS-NEG-010; at the apex there is one, whose serial nobody can foretell.
-            answer = NODATA
+        if query.type == "SOA":  # DNS-NEG-010
+            ttl = self.index.server.ttl
+            answer = NODATA if labels else _answer([start_of_authority(query.name, zone, ttl)])
         elif zone in REVERSE_ZONES:
             answer = self._reverse(name, labels, query)
         else:
@@ -240,9 +241,10 @@ class Zone:
         address = undashed(label)
         if address is None:
             return None
-        if pods is PodRecords.VERIFIED and not self.index.has_verified_pod(namespace, address):
-            return None
-        return (Entry(unmapped(address), 0, "", "", "", f"{label}.{namespace}.pod"),)
+        # On the host's network several pods have one address, and each counts (DNS-POD-014).
+        count = self.index.verified_pods(namespace, address) if pods is PodRecords.VERIFIED else 1
+        entry = Entry(unmapped(address), 0, "", "", "", f"{label}.{namespace}.pod")
+        return (entry,) * count or None
 
     def _addresses(
         self, asked: str, name: str, zone: str, entries: Iterable[Entry], kind: str, chain: tuple[str, ...]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from conformance.faults.dns.making import at_service, labels_of, resolves, tells
-from reference.dns import NXDOMAIN, Zone
+from reference.dns import NODATA, NXDOMAIN, Zone
 from reference.dns.index import Kind
 from reference.dns.names import plain
 from reference.questions import Answer, Query, Rcode, Record
@@ -79,6 +79,12 @@ def negative_answers_are_kept_for_a_day(zone: Zone, query: Query, answer: Answer
 def no_authority_where_it_is_asked_for(zone: Zone, query: Query, answer: Answer) -> Answer:
     """Who asks for the SOA record of a name below the zone does not get it."""
     return evolve(answer, authority=frozenset()) if query.type == "SOA" else answer
+
+
+@resolves("DNS-NEG-010")
+def zones_have_no_authority(zone: Zone, query: Query) -> Answer:
+    """The zone itself has no SOA record."""
+    return NODATA if query.type == "SOA" else zone.resolve(query)
 
 
 @tells("DNS-SRV-006")

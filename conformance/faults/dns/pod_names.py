@@ -136,7 +136,7 @@ def every_spelling_is_verified(zone: Zone, query: Query) -> Answer:
     address = undashed(labels[0]) if len(labels) == 3 else None
     if address is None or query.type != "AAAA":
         return _verified(zone, query)
-    known = zone.index.has_verified_pod(labels[1], canonical(address))
+    known = zone.index.verified_pods(labels[1], canonical(address))
     return with_records(NODATA, [Record(query.name, "AAAA", canonical(address))]) if known else NXDOMAIN
 
 

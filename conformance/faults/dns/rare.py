@@ -152,6 +152,14 @@ def name_server_of_every_name(zone: Zone, query: Query) -> Answer:
     return with_records(answer, [Record(query.name, "NS", f"ns.dns.{zone.name}")])
 
 
+@resolves("DNS-NEG-011")
+def name_servers_of_somebody_else(zone: Zone, query: Query) -> Answer:
+    """The zone's name server is outside of the cluster."""
+    if query.type != "NS" or labels_of(zone, query):
+        return zone.resolve(query)
+    return with_records(NODATA, [Record(query.name, "NS", "ns.example.com")])
+
+
 @resolves("DNS-NEG-020")
 def branches_are_reserved(zone: Zone, query: Query) -> Answer:
     """A Service cannot be called like a branch of the zone."""

@@ -17,6 +17,7 @@ from conformance.invariants.dns import (
     rare,
     reverse,
     search,
+    set_up_messages,
     stated,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "rare",
     "reverse",
     "search",
+    "set_up_messages",
     "stated",
 ]

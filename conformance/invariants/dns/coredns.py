@@ -156,7 +156,8 @@ def _odd_names(seen: View) -> Iterator[tuple[str, Query]]:
         name = f"{service.name}.{zone}"
         yield "DNS-NEG-007", Query(f"a.b.c.{name}", "A")
         yield "DNS-NEG-012", Query(name, "HTTPS")
-        yield "DNS-NEG-008", Query(f"*.{name.partition('.')[2]}", "A")
+        for star in ("*", "any"):
+            yield "DNS-NEG-008", Query(f"{star}.{name.partition('.')[2]}", "A")
         yield "DNS-NEG-010", Query(name, "SOA")
         yield "DNS-NEG-011", Query(name, "NS")
         yield "DNS-PTR-012", Query(name, "PTR")
@@ -204,3 +205,26 @@ def coredns_odd_names(case: Case) -> None:
     rules = dict(spread(every, most=MOST_ODD_NAMES, turn=turn_of(case.cluster)))
     for asked in seen.ask(case, list(rules)):
         _judge(case, seen, (rules[asked.query],), asked)
+
+
+@invariant(
+    "dns.coredns-name-servers",
+    kind=Kind.AGREEMENT,
+    requirements=("DNS-NEG-011",),
+    asks=("resolve",),
+    level=Level.COREDNS,
+)
+def coredns_name_servers(case: Case) -> None:
+    """The zone exists for who asks for its name servers, which are `ns.dns` or Services of the zone."""
+    seen = view(case)
+    zone = seen.zone.name
+    (asked,) = seen.ask(case, [Query(zone, "NS")])
+    case.judged()
+    # A server that knows no address of its own has none to tell.
+    strange = [
+        each
+        for each in asked.own
+        if each.data != f"ns.dns.{zone}" and labels_below(each.data, f"svc.{zone}") is None
+    ]
+    if asked.answer.rcode is not Rcode.NOERROR or strange:
+        fail(case, "DNS-NEG-011", asked, f"NOERROR, and NS ns.dns.{zone} or a name below svc.{zone}")

@@ -6,18 +6,16 @@ Where nobody says how the server is set up, any time to live that can be set is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.dns import probes
-from conformance.invariants.dns.scenarios import Ask, Look, Scenario, below, looks, reverse
 from conformance.invariants.dns.view import Asked, View, asked_in_words, view
 from reference.dns import Zone, fact
 from reference.dns.facts import without_serial
-from reference.dns.messages import LONGEST_TTL_OF_AUTHORITY, TTL_OF_VERSION, additional, authority, ttl_of
+from reference.dns.messages import TTL_OF_VERSION, additional, authority, ttl_of
 from reference.dns.names import REVERSE_ZONES, plain
+from reference.dns.soa import LONGEST_TTL_OF_AUTHORITY
 from reference.objects import DNSServer
 from reference.questions import Answer, Query, Rcode, Record
 
@@ -26,11 +24,13 @@ LONGEST_TTL = 3600
 OURS = (Rcode.NOERROR, Rcode.NXDOMAIN)
 
 
-def _fail(case: Case, rule: str, asked: Asked, expected: str, got: str) -> None:
+def fail_message(case: Case, rule: str, asked: Asked, expected: str, got: str) -> None:
+    """Report a part of a message."""
     case.fail(rule, question=asked_in_words(asked.query), expected=expected, got=got, because=(rule,))
 
 
-def _shown(records: Iterable[Record]) -> str:
+def shown(records: Iterable[Record]) -> str:
+    """Records with their times to live, in words."""
     lines = sorted(
         f"{each.name} {'?' if each.ttl is None else each.ttl} {each.type} {each.data}" for each in records
     )
@@ -38,7 +38,9 @@ def _shown(records: Iterable[Record]) -> str:
 
 
 def _untold(case: Case, rule: str, asked: Asked, what: str) -> None:
-    _fail(case, rule, asked, f"{what}, as whoever claims the feature dns-messages tells it", "not told")
+    fail_message(
+        case, rule, asked, f"{what}, as whoever claims the feature dns-messages tells it", "not told"
+    )
 
 
 # -- times to live -------------------------------------------------------------
@@ -65,14 +67,14 @@ def judge_ttls(case: Case, zone: Zone, asked: Asked) -> None:
         if record.ttl is None:
             _untold(case, rule, asked, "the times to live")
         elif not 0 <= record.ttl <= most or (exact and record.ttl != most):
-            _fail(
-                case, rule, asked, f"a TTL of {'' if exact else 'at most '}{most} seconds", _shown([record])
+            fail_message(
+                case, rule, asked, f"a TTL of {'' if exact else 'at most '}{most} seconds", shown([record])
             )
         else:
             sets.setdefault((plain(record.name), record.type), set()).add(record.ttl)
     for (name, kind), ttls in sets.items():
         if len(ttls) > 1:
-            _fail(case, "DNS-META-006", asked, f"one TTL for {name} {kind}", _shown(answer.records))
+            fail_message(case, "DNS-META-006", asked, f"one TTL for {name} {kind}", shown(answer.records))
 
 
 @invariant(
@@ -104,7 +106,7 @@ def judge_repeated(case: Case, rule: str, asked: Asked, *classes: str) -> None:
     if asked.answer.records:
         case.judged(*classes)
     if asked.answer.repeated:
-        _fail(case, rule, asked, "each record once", f"more than once: {_shown(asked.answer.repeated)}")
+        fail_message(case, rule, asked, "each record once", f"more than once: {shown(asked.answer.repeated)}")
 
 
 @invariant(
@@ -137,11 +139,11 @@ def judge_authority(case: Case, zone: Zone, asked: Asked, rule: str = "DNS-NEG-0
     wanted = authority(zone, asked.query)
     known = zone.cluster.settings.dns_server
     soa = next(iter(answer.authority), None)
-    expected = f"in the authority section {_shown([wanted])}, but for the serial"
+    expected = f"in the authority section {shown([wanted])}, but for the serial"
     if known is None:
         expected += " and another minimum of up to 3600 seconds, which is also the longest TTL"
     if len(answer.authority) != 1 or soa is None or not _is_right(soa, wanted, known):
-        _fail(case, rule, asked, expected, _shown(answer.authority))
+        fail_message(case, rule, asked, expected, shown(answer.authority))
 
 
 def _is_right(soa: Record, wanted: Record, known: DNSServer | None) -> bool:
@@ -202,8 +204,8 @@ def outside_names(case: Case) -> None:
             _untold(case, "DNS-NEG-018", asked, "the flag AA and the authority section")
         case.judged()
         if _answered_alone(seen, asked.answer):
-            got = f"NXDOMAIN; in the authority section {_shown(asked.answer.authority or ())}"
-            _fail(case, "DNS-NEG-018", asked, "no NXDOMAIN of the cluster's own server", got)
+            got = f"NXDOMAIN; in the authority section {shown(asked.answer.authority or ())}"
+            fail_message(case, "DNS-NEG-018", asked, "no NXDOMAIN of the cluster's own server", got)
 
 
 # -- the additional section ------------------------------------------------------
@@ -230,79 +232,5 @@ def additional_addresses(case: Case) -> None:
             continue
         wanted = additional(seen.zone, asked.query)
         if set(map(fact, asked.answer.additional)) != set(map(fact, wanted)):
-            expected = f"in the additional section {_shown(wanted)}"
-            _fail(case, "DNS-SRV-006", asked, expected, _shown(asked.answer.additional))
-
-
-# -- servers that are set up so ------------------------------------------------------
-
-
-def _upper(name: str) -> str:
-    return "".join(letter.upper() if place % 2 else letter for place, letter in enumerate(name))
-
-
-@cache
-def _times() -> Sequence[Scenario]:
-    crew = below("crew")
-    asks = (
-        Ask("dns-version", "TXT", "DNS-META-002"),
-        Ask(below("web"), "A", "DNS-META-006"),
-        Ask(f"_http._tcp.{crew}", "SRV", "DNS-META-006"),
-        Ask(reverse("10.96.254.1"), "PTR", "DNS-META-006"),
-        Ask(below("ext"), "CNAME", "DNS-META-006"),
-        Ask(below("no-such"), "A", "DNS-NEG-017"),
-        Ask(_upper(below("web")), "A", "DNS-META-005"),
-        Ask(_upper(f"_http._tcp.{crew}"), "SRV", "DNS-META-005"),
-    )
-    return tuple(
-        Scenario(
-            name=f"{ttl} seconds",
-            services=(
-                probes.service("web", "10.96.254.1"),
-                probes.headless("crew"),
-                probes.external("ext", "www.example.com"),
-            ),
-            slices=(
-                probes.piece(
-                    "crew", 1, [probes.endpoint("10.244.250.1", "a"), probes.endpoint("10.244.250.2")]
-                ),
-            ),
-            asks=asks,
-            server=DNSServer(ttl=ttl),
-        )
-        for ttl in (0, 5, 30, 3600)
-    )
-
-
-def _spellings(answer: Answer) -> frozenset[tuple[str, str, str]]:
-    return frozenset((each.name.rstrip("."), each.type, each.data.rstrip(".")) for each in answer.records)
-
-
-def _asked(look: Look) -> Iterator[tuple[str, Asked]]:
-    return look.asked() if look.view.zone.cluster.settings.dns_server is not None else iter(())
-
-
-@invariant(
-    "dns.coredns-messages",
-    kind=Kind.METAMORPHIC,
-    requirements=("DNS-META-002", "DNS-META-005", "DNS-META-006", "DNS-META-011", "DNS-NEG-017"),
-    asks=("resolve",),
-    level=Level.COREDNS,
-    features=("dns-messages", "dns-options"),
-)
-def messages(case: Case) -> None:
-    """Messages have the time to live that is set, the flag AA, and the letter case of the query; within the
-    target of a SRV record only the zone has it.
-    """
-    for look in looks(case, "dns.coredns-messages", _times, most=2):
-        zone = look.view.zone
-        for rule, asked in _asked(look):
-            case.judged(look.scenario.name)
-            judge_ttls(case, zone, asked)
-            judge_authority(case, zone, asked)
-            if asked.answer.authoritative is not True:
-                told = "not told" if asked.answer.authoritative is None else "not set"
-                _fail(case, "DNS-META-011", asked, "the flag AA", told)
-            expected = zone.resolve(asked.query)
-            if rule == "DNS-META-005" and _spellings(asked.answer) != _spellings(expected):
-                _fail(case, rule, asked, _shown(expected.records), _shown(asked.answer.records))
+            expected = f"in the additional section {shown(wanted)}"
+            fail_message(case, "DNS-SRV-006", asked, expected, shown(asked.answer.additional))
