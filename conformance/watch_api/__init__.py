@@ -4,7 +4,7 @@
 kube-proxy, CoreDNS and other programs built on client-go take their objects from an API
 server. This one serves what it is given with `WatchApi.replace` and nothing else: it has
 neither defaults nor admission, so the objects have to be complete. What becomes of writes
-is told in `conformance.watch_api.writing`. Needs the extra `data-plane`.
+is told in `conformance.watch_api.writing`. Needs the extra `data-plane` or `dns-server`.
 """
 
 from conformance.watch_api.api import WatchApi
