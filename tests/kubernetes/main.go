@@ -2,9 +2,9 @@
 
 // Command kubernetes answers the questions of kube-service-conformance from
 // Kubernetes' own code: label selectors from apimachinery, slices from the
-// EndpointSlice controller's reconciler, and Services, EndpointSlices and Endpoints
-// from the API server's storage with its validation, defaulting and allocators, all
-// in memory.
+// EndpointSlice controller's reconciler, Services, EndpointSlices and Endpoints
+// from the API server's storage with its validation, defaulting and allocators, and the
+// variables of containers and the resolv.conf of pods from the kubelet, all in memory.
 //
 // It is also a worked example of an adapter in Go: main.go and protocol.go are
 // the protocol, the other files are the glue to the implementation.
@@ -13,6 +13,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,15 +27,25 @@ func main() {
 	// and standard output belongs to the protocol.
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
-	if err := serve(os.Stdin, os.Stdout); err != nil {
+	resolvConf := flag.String("resolv-conf", "", "the node's own resolv.conf; none if it is empty, as for the kubelet")
+	flag.Parse()
+	if err := run(*resolvConf); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
+func run(resolvConf string) error {
+	adapter, err := newAdapter(resolvConf)
+	if err != nil {
+		return err
+	}
+	defer adapter.node.end()
+	return serve(adapter, os.Stdin, os.Stdout)
+}
+
 // serve answers one request a line until `bye` or the end of input.
-func serve(in io.Reader, out io.Writer) error {
-	adapter := newAdapter()
+func serve(adapter *adapter, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReaderSize(in, 1<<20)
 	writer := bufio.NewWriterSize(out, 1<<20)
 	for {

@@ -22,10 +22,23 @@ type adapter struct {
 	endpoints *endpointControllers
 	services  *apiServers
 	admission registries
+	node      *kubeletOfNode
 }
 
-func newAdapter() *adapter {
-	return &adapter{endpoints: newEndpointControllers(), services: newAPIServers(), admission: newRegistries()}
+// newAdapter has a kubelet whose node has this resolv.conf.
+func newAdapter(resolvConf string) (*adapter, error) {
+	node, err := newKubelet(resolvConf)
+	if err != nil {
+		return nil, err
+	}
+	return &adapter{newEndpointControllers(), newAPIServers(), newRegistries(), node}, nil
+}
+
+func (a *adapter) apply(cluster json.RawMessage) error {
+	if err := a.endpoints.apply(cluster); err != nil {
+		return err
+	}
+	return a.node.apply(cluster)
 }
 
 func (a *adapter) answer(asked *request) (response, error) {
@@ -37,13 +50,13 @@ func (a *adapter) answer(asked *request) (response, error) {
 			"version":  version(),
 			"operations": []string{
 				"apply", "select", "endpoint_slices", "synced_slices", "endpoints", "mirrored_slices", "admit",
-				"admit_endpoints",
+				"admit_endpoints", "environment", "resolver_configs",
 			},
 		}, nil
 	case "bye":
 		return response{}, nil
 	case "apply":
-		return response{}, a.endpoints.apply(asked.Cluster)
+		return response{}, a.apply(asked.Cluster)
 	case "select":
 		return each(asked.Questions, selects)
 	case "endpoint_slices":
@@ -58,6 +71,10 @@ func (a *adapter) answer(asked *request) (response, error) {
 		return each(asked.Questions, a.services.admit)
 	case "admit_endpoints":
 		return each(asked.Questions, a.admission.admit)
+	case "environment":
+		return each(asked.Questions, a.node.environment)
+	case "resolver_configs":
+		return each(asked.Questions, a.node.resolverConfig)
 	}
 	return nil, fmt.Errorf("unknown operation %q", asked.Op)
 }

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"unsafe"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	clientset "k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/kubelet"
+	"k8s.io/kubernetes/pkg/kubelet/cm"
+	"k8s.io/kubernetes/pkg/kubelet/network/dns"
+	"k8s.io/kubernetes/pkg/kubelet/volumemanager"
+	netutils "k8s.io/utils/net"
+)
+
+// containerName is one question: a container, as of its start.
+type containerName struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Container string `json:"container"`
+}
+
+// environment is one answer: the variables, or why the container is not started.
+type environment struct {
+	Variables map[string]string `json:"variables,omitempty"`
+	Error     string            `json:"error,omitempty"`
+}
+
+type resolverConfig struct {
+	Nameservers []string                    `json:"nameservers"`
+	Searches    []string                    `json:"searches"`
+	Options     []corev1.PodDNSConfigOption `json:"options"`
+}
+
+// kubeletOfNode is the kubelet as far as it makes what a container is started with.
+//
+// It is a kubelet.Kubelet of which only those parts are there that its
+// GenerateRunContainerOptions looks at. They are not exported, and are put in by name.
+// A start is asked about as of its moment: the informer of Services held what had been
+// created by then.
+type kubeletOfNode struct {
+	kubelet    *kubelet.Kubelet
+	dns        *dns.Configurer
+	directory  string
+	resolvConf string
+
+	services  *servicesAt
+	pods      map[namespacedName]*corev1.Pod
+	configs   configMaps
+	startable map[containerName]startable
+}
+
+// startable is a container of a pod, and the second of its last start.
+type startable struct {
+	pod       *corev1.Pod
+	container *corev1.Container
+	at        int64
+}
+
+// The address of the node, which decides nothing where there is a resolv.conf.
+var nodeIP = netutils.ParseIPSloppy("192.0.2.1")
+
+// newKubelet keeps the hosts files that the kubelet writes in a directory of its own.
+func newKubelet(resolvConf string) (*kubeletOfNode, error) {
+	directory, err := os.MkdirTemp("", "kubelet-")
+	if err != nil {
+		return nil, err
+	}
+	made := &kubeletOfNode{
+		kubelet:    &kubelet.Kubelet{},
+		directory:  directory,
+		resolvConf: resolvConf,
+		services:   &servicesAt{},
+		configs:    configMaps{},
+	}
+	made.put("rootDirectory", directory)
+	made.put("containerManager", cm.NewStubContainerManager())
+	made.put("volumeManager", volumemanager.NewFakeVolumeManager(nil, 0, nil, false))
+	made.put("serviceLister", made.services)
+	made.put("serviceHasSynced", func() bool { return true })
+	made.put("configMapManager", made.configs)
+	// It only has to be there.
+	made.put("kubeClient", clientset.New(nil))
+	made.use(&settings{}, nil, nil, nil)
+	return made, nil
+}
+
+// put sets a field of the kubelet that is not exported.
+func (k *kubeletOfNode) put(name string, value any) {
+	field := reflect.ValueOf(k.kubelet).Elem().FieldByName(name)
+	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(value).Convert(field.Type()))
+}
+
+func (k *kubeletOfNode) end() error { return os.RemoveAll(k.directory) }
+
+// apply makes a cluster the state, whatever it was before.
+func (k *kubeletOfNode) apply(text json.RawMessage) error {
+	var applied struct {
+		Settings settings          `json:"settings"`
+		Objects  []json.RawMessage `json:"objects"`
+	}
+	if err := json.Unmarshal(text, &applied); err != nil {
+		return err
+	}
+	var services []*corev1.Service
+	var pods []*corev1.Pod
+	var configs []*corev1.ConfigMap
+	for _, object := range applied.Objects {
+		var kind struct {
+			Kind string `json:"kind"`
+		}
+		err := json.Unmarshal(object, &kind)
+		switch {
+		case err != nil:
+		case kind.Kind == "Service":
+			services, err = appended(services, object)
+		case kind.Kind == "Pod":
+			pods, err = appended(pods, object)
+		case kind.Kind == "ConfigMap":
+			configs, err = appended(configs, object)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	k.use(&applied.Settings, services, pods, configs)
+	return nil
+}
+
+func appended[T any](objects []*T, text json.RawMessage) ([]*T, error) {
+	object := new(T)
+	err := json.Unmarshal(text, object)
+	return append(objects, object), err
+}
+
+func (k *kubeletOfNode) use(set *settings, services []*corev1.Service, pods []*corev1.Pod, configs []*corev1.ConfigMap) {
+	k.services.all = services
+	clear(k.configs)
+	for _, each := range configs {
+		k.configs[nameOf(each)] = each
+	}
+	k.pods = map[namespacedName]*corev1.Pod{}
+	k.startable = map[containerName]startable{}
+	for _, pod := range pods {
+		k.pods[nameOf(pod)] = pod
+		k.startables(pod, pod.Spec.Containers, pod.Status.ContainerStatuses)
+		k.startables(pod, pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
+	}
+	k.dns = dns.NewConfigurer(
+		&record.FakeRecorder{}, &corev1.ObjectReference{}, []net.IP{nodeIP},
+		addressesOf(set.ClusterDNS), set.ClusterDomain, k.resolvConf,
+	)
+	k.put("dnsConfigurer", k.dns)
+}
+
+func addressesOf(texts []string) []net.IP {
+	made := make([]net.IP, len(texts))
+	for number, text := range texts {
+		made[number] = netutils.ParseIPSloppy(text)
+	}
+	return made
+}
+
+func (k *kubeletOfNode) startables(pod *corev1.Pod, containers []corev1.Container, statuses []corev1.ContainerStatus) {
+	for number := range containers {
+		container := &containers[number]
+		for _, status := range statuses {
+			if running := status.State.Running; status.Name == container.Name && running != nil {
+				name := containerName{pod.Namespace, pod.Name, container.Name}
+				k.startable[name] = startable{pod, container, running.StartedAt.Unix()}
+			}
+		}
+	}
+}
+
+// environment gives the variables with which a container was started.
+func (k *kubeletOfNode) environment(of *containerName) (environment, error) {
+	found, ok := k.startable[*of]
+	if !ok {
+		return environment{Error: "there is no such container that was started"}, nil
+	}
+	// The kubelet has made it by the time that containers are started.
+	if err := os.MkdirAll(filepath.Join(k.directory, "pods", string(found.pod.UID)), 0o700); err != nil {
+		return environment{}, err
+	}
+	k.services.moment = found.at
+	ips := make([]string, len(found.pod.Status.PodIPs))
+	for number, each := range found.pod.Status.PodIPs {
+		ips[number] = each.IP
+	}
+	options, cleanUp, err := k.kubelet.GenerateRunContainerOptions(
+		silent, found.pod, found.container, found.pod.Status.PodIP, ips, nil,
+	)
+	if cleanUp != nil {
+		defer cleanUp()
+	}
+	if err != nil {
+		return environment{Error: err.Error()}, nil
+	}
+	made := environment{Variables: map[string]string{}}
+	for _, variable := range options.Envs {
+		if _, twice := made.Variables[variable.Name]; twice {
+			return environment{}, fmt.Errorf("%s is there twice", variable.Name)
+		}
+		made.Variables[variable.Name] = variable.Value
+	}
+	return made, nil
+}
+
+// resolverConfig gives the resolv.conf of a pod.
+func (k *kubeletOfNode) resolverConfig(of *namespacedName) (resolverConfig, error) {
+	pod, ok := k.pods[*of]
+	if !ok {
+		return resolverConfig{}, nil
+	}
+	made, err := k.dns.GetPodDNS(silent, pod)
+	if err != nil {
+		return resolverConfig{}, err
+	}
+	return resolverConfig{made.Servers, made.Searches, optionsOf(made.Options)}, nil
+}
+
+// optionsOf takes each `name:value` apart, as a resolver does.
+func optionsOf(texts []string) []corev1.PodDNSConfigOption {
+	made := make([]corev1.PodDNSConfigOption, len(texts))
+	for number, text := range texts {
+		name, value, has := strings.Cut(text, ":")
+		made[number].Name = name
+		if has {
+			made[number].Value = &value
+		}
+	}
+	return made
+}
+
+// Logging would cost more than what is logged.
+var silent = klog.NewContext(context.Background(), klog.Logger{})
+
+// servicesAt is what an informer of Services held at a moment.
+type servicesAt struct {
+	all    []*corev1.Service
+	moment int64
+}
+
+func (s *servicesAt) List(selector labels.Selector) ([]*corev1.Service, error) {
+	var found []*corev1.Service
+	for _, service := range s.all {
+		if service.CreationTimestamp.Unix() <= s.moment && selector.Matches(labels.Set(service.Labels)) {
+			found = append(found, service)
+		}
+	}
+	return found, nil
+}
+
+// configMaps are in the place of the kubelet's cache of ConfigMaps.
+type configMaps map[namespacedName]*corev1.ConfigMap
+
+func (c configMaps) GetConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+	if found, ok := c[namespacedName{namespace, name}]; ok {
+		return found, nil
+	}
+	return nil, apierrors.NewNotFound(corev1.Resource("configmaps"), name)
+}
+
+func (c configMaps) RegisterPod(*corev1.Pod) {}
+
+func (c configMaps) UnregisterPod(*corev1.Pod) {}
