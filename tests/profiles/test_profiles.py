@@ -298,7 +298,7 @@ def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
         "topology-mode",
     }
     # What is no matter of a release is claimed by its name alone.
-    assert of_release((1, 99)) == set(FEATURES) - {"existing-objects"}
+    assert of_release((1, 99)) == set(FEATURES) - {"existing-objects", "unset-cluster-dns"}
 
 
 def test_every_feature_is_known() -> None:

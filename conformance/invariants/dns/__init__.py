@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from conformance.invariants.dns import agreement, coredns, metamorphic, names, rare, search, stated
+from conformance.invariants.dns import agreement, coredns, metamorphic, names, rare, resolvers, search, stated
 
-__all__ = ["agreement", "coredns", "metamorphic", "names", "rare", "search", "stated"]
+__all__ = ["agreement", "coredns", "metamorphic", "names", "rare", "resolvers", "search", "stated"]
