@@ -38,8 +38,6 @@ type settings struct {
 	ServiceCIDRs         []string `json:"serviceCIDRs"`
 	NodePortRange        []int    `json:"nodePortRange"`
 	MaxEndpointsPerSlice *int32   `json:"maxEndpointsPerSlice"`
-	ClusterDomain        string   `json:"clusterDomain"`
-	ClusterDNS           []string `json:"clusterDNS"`
 }
 
 // As kube-controller-manager has it where no flag says otherwise.

@@ -15,6 +15,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
@@ -25,6 +26,21 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet/volumemanager"
 	netutils "k8s.io/utils/net"
 )
+
+type namespacedName struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+func nameOf(object metav1.Object) namespacedName {
+	return namespacedName{object.GetNamespace(), object.GetName()}
+}
+
+// settings are those of a cluster that the kubelet has in its configuration.
+type settings struct {
+	ClusterDomain string   `json:"clusterDomain"`
+	ClusterDNS    []string `json:"clusterDNS"`
+}
 
 // containerName is one question: a container, as of its start.
 type containerName struct {
@@ -45,13 +61,13 @@ type resolverConfig struct {
 	Options     []corev1.PodDNSConfigOption `json:"options"`
 }
 
-// kubeletOfNode is the kubelet as far as it makes what a container is started with.
+// adapter has the kubelet as far as it makes what a container is started with.
 //
-// It is a kubelet.Kubelet of which only those parts are there that its
+// That is a kubelet.Kubelet of which only those parts are there that its
 // GenerateRunContainerOptions looks at. They are not exported, and are put in by name.
 // A start is asked about as of its moment: the informer of Services held what had been
 // created by then.
-type kubeletOfNode struct {
+type adapter struct {
 	kubelet    *kubelet.Kubelet
 	dns        *dns.Configurer
 	directory  string
@@ -74,12 +90,12 @@ type startable struct {
 var nodeIP = netutils.ParseIPSloppy("192.0.2.1")
 
 // newKubelet keeps the hosts files that the kubelet writes in a directory of its own.
-func newKubelet(resolvConf string) (*kubeletOfNode, error) {
+func newAdapter(resolvConf string) (*adapter, error) {
 	directory, err := os.MkdirTemp("", "kubelet-")
 	if err != nil {
 		return nil, err
 	}
-	made := &kubeletOfNode{
+	made := &adapter{
 		kubelet:    &kubelet.Kubelet{},
 		directory:  directory,
 		resolvConf: resolvConf,
@@ -99,15 +115,15 @@ func newKubelet(resolvConf string) (*kubeletOfNode, error) {
 }
 
 // put sets a field of the kubelet that is not exported.
-func (k *kubeletOfNode) put(name string, value any) {
-	field := reflect.ValueOf(k.kubelet).Elem().FieldByName(name)
+func (a *adapter) put(name string, value any) {
+	field := reflect.ValueOf(a.kubelet).Elem().FieldByName(name)
 	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(value).Convert(field.Type()))
 }
 
-func (k *kubeletOfNode) end() error { return os.RemoveAll(k.directory) }
+func (a *adapter) end() error { return os.RemoveAll(a.directory) }
 
 // apply makes a cluster the state, whatever it was before.
-func (k *kubeletOfNode) apply(text json.RawMessage) error {
+func (a *adapter) apply(text json.RawMessage) error {
 	var applied struct {
 		Settings settings          `json:"settings"`
 		Objects  []json.RawMessage `json:"objects"`
@@ -136,7 +152,7 @@ func (k *kubeletOfNode) apply(text json.RawMessage) error {
 			return err
 		}
 	}
-	k.use(&applied.Settings, services, pods, configs)
+	a.use(&applied.Settings, services, pods, configs)
 	return nil
 }
 
@@ -146,24 +162,24 @@ func appended[T any](objects []*T, text json.RawMessage) ([]*T, error) {
 	return append(objects, object), err
 }
 
-func (k *kubeletOfNode) use(set *settings, services []*corev1.Service, pods []*corev1.Pod, configs []*corev1.ConfigMap) {
-	k.services.all = services
-	clear(k.configs)
+func (a *adapter) use(set *settings, services []*corev1.Service, pods []*corev1.Pod, configs []*corev1.ConfigMap) {
+	a.services.all = services
+	clear(a.configs)
 	for _, each := range configs {
-		k.configs[nameOf(each)] = each
+		a.configs[nameOf(each)] = each
 	}
-	k.pods = map[namespacedName]*corev1.Pod{}
-	k.startable = map[containerName]startable{}
+	a.pods = map[namespacedName]*corev1.Pod{}
+	a.startable = map[containerName]startable{}
 	for _, pod := range pods {
-		k.pods[nameOf(pod)] = pod
-		k.startables(pod, pod.Spec.Containers, pod.Status.ContainerStatuses)
-		k.startables(pod, pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
+		a.pods[nameOf(pod)] = pod
+		a.startables(pod, pod.Spec.Containers, pod.Status.ContainerStatuses)
+		a.startables(pod, pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
 	}
-	k.dns = dns.NewConfigurer(
+	a.dns = dns.NewConfigurer(
 		&record.FakeRecorder{}, &corev1.ObjectReference{}, []net.IP{nodeIP},
-		addressesOf(set.ClusterDNS), set.ClusterDomain, k.resolvConf,
+		addressesOf(set.ClusterDNS), set.ClusterDomain, a.resolvConf,
 	)
-	k.put("dnsConfigurer", k.dns)
+	a.put("dnsConfigurer", a.dns)
 }
 
 func addressesOf(texts []string) []net.IP {
@@ -174,34 +190,34 @@ func addressesOf(texts []string) []net.IP {
 	return made
 }
 
-func (k *kubeletOfNode) startables(pod *corev1.Pod, containers []corev1.Container, statuses []corev1.ContainerStatus) {
+func (a *adapter) startables(pod *corev1.Pod, containers []corev1.Container, statuses []corev1.ContainerStatus) {
 	for number := range containers {
 		container := &containers[number]
 		for _, status := range statuses {
 			if running := status.State.Running; status.Name == container.Name && running != nil {
 				name := containerName{pod.Namespace, pod.Name, container.Name}
-				k.startable[name] = startable{pod, container, running.StartedAt.Unix()}
+				a.startable[name] = startable{pod, container, running.StartedAt.Unix()}
 			}
 		}
 	}
 }
 
 // environment gives the variables with which a container was started.
-func (k *kubeletOfNode) environment(of *containerName) (environment, error) {
-	found, ok := k.startable[*of]
+func (a *adapter) environment(of *containerName) (environment, error) {
+	found, ok := a.startable[*of]
 	if !ok {
 		return environment{Error: "there is no such container that was started"}, nil
 	}
 	// The kubelet has made it by the time that containers are started.
-	if err := os.MkdirAll(filepath.Join(k.directory, "pods", string(found.pod.UID)), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(a.directory, "pods", string(found.pod.UID)), 0o700); err != nil {
 		return environment{}, err
 	}
-	k.services.moment = found.at
+	a.services.moment = found.at
 	ips := make([]string, len(found.pod.Status.PodIPs))
 	for number, each := range found.pod.Status.PodIPs {
 		ips[number] = each.IP
 	}
-	options, cleanUp, err := k.kubelet.GenerateRunContainerOptions(
+	options, cleanUp, err := a.kubelet.GenerateRunContainerOptions(
 		silent, found.pod, found.container, found.pod.Status.PodIP, ips, nil,
 	)
 	if cleanUp != nil {
@@ -221,12 +237,12 @@ func (k *kubeletOfNode) environment(of *containerName) (environment, error) {
 }
 
 // resolverConfig gives the resolv.conf of a pod.
-func (k *kubeletOfNode) resolverConfig(of *namespacedName) (resolverConfig, error) {
-	pod, ok := k.pods[*of]
+func (a *adapter) resolverConfig(of *namespacedName) (resolverConfig, error) {
+	pod, ok := a.pods[*of]
 	if !ok {
 		return resolverConfig{}, nil
 	}
-	made, err := k.dns.GetPodDNS(silent, pod)
+	made, err := a.dns.GetPodDNS(silent, pod)
 	if err != nil {
 		return resolverConfig{}, err
 	}
