@@ -22,6 +22,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/kubelet"
 	"k8s.io/kubernetes/pkg/kubelet/cm"
+	kubecontainer "k8s.io/kubernetes/pkg/kubelet/container"
 	"k8s.io/kubernetes/pkg/kubelet/network/dns"
 	"k8s.io/kubernetes/pkg/kubelet/volumemanager"
 	netutils "k8s.io/utils/net"
@@ -66,11 +67,11 @@ type resolverConfig struct {
 // That is a kubelet.Kubelet of which only those parts are there that its
 // GenerateRunContainerOptions looks at. They are not exported, and are put in by name.
 // A start is asked about as of its moment: the informer of Services held what had been
-// created by then.
+// created by then. The addresses of the pod are left out: nothing that is asked about
+// needs them, and without them no hosts file is written to the disk.
 type adapter struct {
 	kubelet    *kubelet.Kubelet
 	dns        *dns.Configurer
-	directory  string
 	resolvConf string
 
 	services  *servicesAt
@@ -89,20 +90,14 @@ type startable struct {
 // The address of the node, which decides nothing where there is a resolv.conf.
 var nodeIP = netutils.ParseIPSloppy("192.0.2.1")
 
-// newKubelet keeps the hosts files that the kubelet writes in a directory of its own.
-func newAdapter(resolvConf string) (*adapter, error) {
-	directory, err := os.MkdirTemp("", "kubelet-")
-	if err != nil {
-		return nil, err
-	}
+// newAdapter has a node with this resolv.conf, or with none.
+func newAdapter(resolvConf string) *adapter {
 	made := &adapter{
 		kubelet:    &kubelet.Kubelet{},
-		directory:  directory,
 		resolvConf: resolvConf,
 		services:   &servicesAt{},
 		configs:    configMaps{},
 	}
-	made.put("rootDirectory", directory)
 	made.put("containerManager", cm.NewStubContainerManager())
 	made.put("volumeManager", volumemanager.NewFakeVolumeManager(nil, 0, nil, false))
 	made.put("serviceLister", made.services)
@@ -111,7 +106,7 @@ func newAdapter(resolvConf string) (*adapter, error) {
 	// It only has to be there.
 	made.put("kubeClient", clientset.New(nil))
 	made.use(&settings{}, nil, nil, nil)
-	return made, nil
+	return made
 }
 
 // put sets a field of the kubelet that is not exported.
@@ -120,7 +115,20 @@ func (a *adapter) put(name string, value any) {
 	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(value).Convert(field.Type()))
 }
 
-func (a *adapter) end() error { return os.RemoveAll(a.directory) }
+// withDirectory does something while the kubelet has a directory for a pod.
+func (a *adapter) withDirectory(pod *corev1.Pod, do func()) error {
+	root, err := os.MkdirTemp("", "kubelet-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	if err := os.MkdirAll(filepath.Join(root, "pods", string(pod.UID)), 0o700); err != nil {
+		return err
+	}
+	a.put("rootDirectory", root)
+	do()
+	return nil
+}
 
 // apply makes a cluster the state, whatever it was before.
 func (a *adapter) apply(text json.RawMessage) error {
@@ -208,20 +216,19 @@ func (a *adapter) environment(of *containerName) (environment, error) {
 	if !ok {
 		return environment{Error: "there is no such container that was started"}, nil
 	}
-	// The kubelet has made it by the time that containers are started.
-	if err := os.MkdirAll(filepath.Join(a.directory, "pods", string(found.pod.UID)), 0o700); err != nil {
-		return environment{}, err
-	}
 	a.services.moment = found.at
-	ips := make([]string, len(found.pod.Status.PodIPs))
-	for number, each := range found.pod.Status.PodIPs {
-		ips[number] = each.IP
+	var options *kubecontainer.RunContainerOptions
+	var err error
+	generate := func() {
+		options, _, err = a.kubelet.GenerateRunContainerOptions(silent, found.pod, found.container, "", nil, nil)
 	}
-	options, cleanUp, err := a.kubelet.GenerateRunContainerOptions(
-		silent, found.pod, found.container, found.pod.Status.PodIP, ips, nil,
-	)
-	if cleanUp != nil {
-		defer cleanUp()
+	if found.pod.Spec.HostNetwork {
+		// Such a pod gets a hosts file in any case.
+		if err := a.withDirectory(found.pod, generate); err != nil {
+			return environment{}, err
+		}
+	} else {
+		generate()
 	}
 	if err != nil {
 		return environment{Error: err.Error()}, nil

@@ -22,19 +22,10 @@ func main() {
 	// and standard output belongs to the protocol.
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
-	if err := serve(*resolvConf); err != nil {
+	if err := jsonlines.Serve(os.Stdin, os.Stdout, newAdapter(*resolvConf).answer); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-func serve(resolvConf string) error {
-	adapter, err := newAdapter(resolvConf)
-	if err != nil {
-		return err
-	}
-	defer adapter.end()
-	return jsonlines.Serve(os.Stdin, os.Stdout, adapter.answer)
 }
 
 func (a *adapter) answer(asked *jsonlines.Request) (jsonlines.Response, error) {
