@@ -40,7 +40,9 @@ FEATURES: dict[str, Feature] = {
     "dry-run": Feature("Requests can be tried without being carried out (ALLOC-005).", (1, 18)),
     DUAL_STACK: Feature("Clusters and Services of two IP families.", (1, 21)),
     "existing-objects": Feature(
-        "Objects that were stored before, under other rules, can be put in place (ALLOC-044, VAL-074).", None
+        "Objects that were stored before, under other rules, can be put in place "
+        "(ALLOC-044, VAL-074, DNS-SEARCH-019).",
+        None,
     ),
     "multiple-service-cidrs": Feature("Several ranges of cluster IPs of one family (ALLOC-031).", (1, 33)),
     "node-hints": Feature("EndpointSlices have hints for nodes (VAL-076).", (1, 34)),
@@ -50,6 +52,10 @@ FEATURES: dict[str, Feature] = {
         (1, 36),
     ),
     "topology-mode": Feature("Proportional hints, asked for by an annotation (SLICE-027).", (1, 27)),
+    "unset-cluster-dns": Feature(
+        "A node's cluster domain and its cluster DNS servers may be unset (DNS-SEARCH-016, DNS-SEARCH-017).",
+        None,
+    ),
 }
 
 OLDEST: Release = (1, 34)

@@ -9,11 +9,14 @@ the set and a stated probability of error, never from a guess.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from conformance.invariants.base import Case
+from conformance.invariants.base import Case, Deviation
+from conformance.model import model_of
 from conformance.questions.routing import burst
-from reference.questions import Connection, Decision, Flow, Observation, Outcome
+from reference.questions import Backend, Connection, Decision, Flow, Observation, Outcome
 
 MISS_PROBABILITY = 1e-12
 """The probability with which the connections of one flow miss a member of its set.
@@ -53,29 +56,42 @@ def decisions(case: Case, flows: Sequence[Flow], *, sizes: Sequence[int]) -> lis
     return case.memo(
         ("observed", tuple(flows), tuple(sizes)),
         lambda: decisions_by_observation(
-            lambda connections: case.ask_again("connect", connections), flows, sizes, MISS_PROBABILITY
+            lambda connections: case.ask_again("connect", connections),
+            flows,
+            sizes,
+            MISS_PROBABILITY,
+            by_chance=model_of(case.cluster).routing.is_answered_past_the_node,
         ),
     )
 
 
 def decisions_by_observation(
-    ask_connect: AskConnect, flows: Sequence[Flow], expected_sizes: Sequence[int], alpha: float
+    ask_connect: AskConnect,
+    flows: Sequence[Flow],
+    expected_sizes: Sequence[int],
+    alpha: float,
+    *,
+    by_chance: Callable[[Flow], bool] = lambda _: False,
 ) -> list[Decision]:
     """What repeated connections of each flow were seen to meet, as decisions.
 
     A few connections first; flows that were not seen to reach as many members as
     expected are tried on, until a member could be missed with probability `alpha`
     only.  A size of 0 or 1 takes a few connections, no more: nothing is missed then.
+    Of flows whose connections succeed `by_chance` those that do not tell nothing.
     """
     found: list[list[Observation]] = [[] for _ in flows]
     first = [_first_probes(size) for size in expected_sizes]
     _probe(ask_connect, flows, found, first)
     missing = [
-        max(0, probes_needed(size, alpha) - len(seen)) if _forwarded(seen) and reached(seen) < size else 0
+        max(0, probes_needed(size, alpha) - len(seen)) if _forwards(seen) and reached(seen) < size else 0
         for seen, size in zip(found, expected_sizes, strict=True)
     ]
     _probe(ask_connect, flows, found, missing)
-    return [summarise(flow, seen) for flow, seen in zip(flows, found, strict=True)]
+    return [
+        summarise(flow, (by_chance(flow) and _forwards(seen)) or seen)
+        for flow, seen in zip(flows, found, strict=True)
+    ]
 
 
 def _first_probes(size: int) -> int:
@@ -83,8 +99,8 @@ def _first_probes(size: int) -> int:
     return 4 * (size + 1)
 
 
-def _forwarded(seen: Sequence[Observation]) -> bool:
-    return any(entry.outcome is Outcome.FORWARD for entry in seen)
+def _forwards(seen: Sequence[Observation]) -> list[Observation]:
+    return [entry for entry in seen if entry.outcome is Outcome.FORWARD]
 
 
 def reached(seen: Sequence[Observation]) -> int:
@@ -108,11 +124,12 @@ def _probe(
 
 
 def summarise(flow: Flow, observations: Sequence[Observation]) -> Decision:
-    """What was seen, as a decision.
+    """What was seen, as a decision; one that is `Unsteady` where outcomes differ.
 
-    Whoever is forwarded once is not kept out, so outcomes that differ count as a
-    forward to what was reached.  The source address is known if every backend told it.
+    The source address is known if every backend told it.
     """
+    if len({entry.outcome for entry in observations}) > 1:
+        return Unsteady(flow, observations)
     forwarded = [
         (entry.backend, entry.source_ip)
         for entry in observations
@@ -126,4 +143,52 @@ def summarise(flow: Flow, observations: Sequence[Observation]) -> Decision:
         Outcome.FORWARD,
         frozenset(backend for backend, _ in forwarded),
         replaced if known else None,
+    )
+
+
+class Unsteady(Decision):
+    """Connections of one flow, to one state of the cluster, that ended differently.
+
+    No rule leaves that open: whether a flow is forwarded follows from the flow and the
+    state.  So whoever looks at what was decided reports it, as a Deviation.
+    """
+
+    __slots__ = ("_flow", "_seen")
+    _flow: Flow
+    _seen: tuple[Observation, ...]
+
+    def __init__(self, flow: Flow, observations: Sequence[Observation]) -> None:
+        object.__setattr__(self, "_flow", flow)
+        object.__setattr__(self, "_seen", tuple(observations))
+
+    def _reported(self) -> NoReturn:
+        flow = self._flow
+        raise Deviation(
+            requirement="",
+            question=f"{len(self._seen)} connections from {flow.client.kind.value} {flow.client.ip} on "
+            f"{flow.client.node} -> {flow.protocol} {flow.ip}:{flow.port}",
+            expected="one outcome for all of them",
+            got=", ".join(f"{shown} {times} times" for shown, times in _counted(self._seen).items()),
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """There is none."""
+        self._reported()
+
+    @property
+    def backends(self) -> frozenset[Backend]:
+        """There are none for sure."""
+        self._reported()
+
+    @property
+    def masqueraded(self) -> frozenset[Backend] | None:
+        """Nobody knows."""
+        self._reported()
+
+
+def _counted(observations: Sequence[Observation]) -> Counter[str]:
+    return Counter(
+        entry.outcome.value if entry.backend is None else f"{entry.outcome.value} to {entry.backend}"
+        for entry in observations
     )

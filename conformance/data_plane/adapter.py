@@ -18,24 +18,19 @@ from pathlib import Path
 from attrs import define
 
 from conformance.adapters.running import Running
-from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane.network import Network
 from conformance.data_plane.program import DataPlaneError, Place, Program, Signal, deadline
+from conformance.data_plane.waiting import Waiting, in_order, is_going_on
 from conformance.data_plane.widening import Memory
 from conformance.model import model_of
 from conformance.watch_api import WatchApi, kubeconfig, served
 from reference.objects import ZONE_LABEL, Cluster, Node, NodeAddress, NodeStatus, ObjectMeta
 from reference.questions import (
-    ClientKind,
     Connection,
-    Flow,
     HealthCheck,
     HealthCheckAnswer,
     Observation,
-    Outcome,
 )
-from reference.routing import RoutingTable
-from reference.routing.affinity import timeout
 
 _API_PORT = 16443
 _CONVERGED = 20.0
@@ -72,6 +67,7 @@ class DataPlane:
         self._sites: dict[str, _Site] = {}
         self._cluster = self._wide = Cluster()
         self._memory = Memory()
+        self._waiting = Waiting()
         self._number = 0
         self._remembered = 0.0
         # Until then the kernel may remember UDP flows that go on.
@@ -124,24 +120,16 @@ class DataPlane:
         """What each connection met."""
         self._check()
         table = model_of(self._cluster).routing
-
-        def answers(connection: Connection) -> bool:
-            # Only how long is waited for an answer depends on what is expected.
-            return _is_answered(table, connection.flow)
-
-        def order(connection: Connection) -> Hashable | None:
-            # Affinity is between one forwarded connection and the next.
-            match = table.match(connection.flow)
-            if match is None or timeout(match.service.spec) is None:
-                return None
-            if table.decide(connection.flow).outcome is not Outcome.FORWARD:
-                return None
-            meta = match.service.metadata
-            return connection.flow.client, meta.namespace, meta.name, match.port
-
         if any(is_going_on(connection) for connection in connections):
             self._remembered = deadline(_REMEMBERED)
-        seen = self._network.connect(connections, expected_to_answer=answers, in_order=order)
+        seen = self._network.connect(
+            connections,
+            expected_to_answer=lambda connection: self._waiting.answers(
+                self._cluster, table, connection.flow
+            ),
+            in_order=partial(in_order, table),
+        )
+        self._waiting.learn(self._cluster, table, zip(connections, seen, strict=True))
         self._check()
         return seen
 
@@ -267,23 +255,6 @@ class DataPlane:
         running = self._sites.pop(node).running
         running.stop()
         return running.failed(reason)
-
-
-def _is_answered(table: RoutingTable, flow: Flow) -> bool:
-    """Whether something comes back to the client, as far as the model knows."""
-    decision = table.decide(flow)
-    if decision.outcome is not Outcome.FORWARD:
-        return decision.outcome is Outcome.REJECT
-    node = table.processing_node(flow)
-    if node is None or node.name == flow.client.node or flow.client.kind is ClientKind.EXTERNAL:
-        return True
-    # What is forwarded at another node under the client's own address is answered past that node (ETP-014).
-    return decision.masqueraded == decision.backends
-
-
-def is_going_on(connection: Connection) -> bool:
-    """Whether it may belong to a flow that was there before (SYNC-16)."""
-    return connection.flow.protocol == "UDP" and 0 < connection.source_port < FIRST_PORT_IN_TURN
 
 
 def _zone(node: Node) -> str | None:

@@ -10,6 +10,11 @@ from functools import lru_cache
 IPV4 = "IPv4"
 IPV6 = "IPv6"
 SOCKET_FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
+FREE_BIND = {
+    socket.AF_INET: (socket.IPPROTO_IP, 15),  # IP_FREEBIND
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 78),  # IPV6_FREEBIND
+}
+"""The option with which a socket may use an address that no interface has, by the family of the socket."""
 
 
 @lru_cache(maxsize=65536)

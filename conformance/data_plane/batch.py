@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many connections at once.
 
-What is silent for a short while is given up, or where an answer is expected made anew
-with more patience: a packet may be lost, or a busy machine late, and neither is a
-deviation.  Nothing is called silent while there is still something to read.
+What is silent for a short while is given up, or where an answer is expected, or others of
+the same flow have got one, made anew with more patience: a packet may be lost, or a busy
+machine late, and neither is a deviation.  Nothing is called silent while there is still something to read.
 """
 
 from __future__ import annotations
@@ -46,8 +46,16 @@ def _affordable() -> int:
 class Batch:
     """Connections that are made at one time; those of one key one after the other."""
 
-    def __init__(self, loop: Loop, attempts: Sequence[Attempt], expected: Expected | None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        attempts: Sequence[Attempt],
+        expected: Expected | None,
+        *,
+        patience: Sequence[float] = PATIENCE,
+    ) -> None:
         self._loop = loop
+        self._patience = patience
         self._attempts = attempts
         self._expected = expected
         self._waiting: dict[int, deque[Attempt]] = {}
@@ -56,6 +64,7 @@ class Batch:
         self._begun = 0
         self._active = 0
         self._ended: list[Attempt] = []
+        self._answering: set[Flow] = set()
         self._given_up: set[Flow] = set()
         self._slowest = 0.0
         self._at_once = _affordable()
@@ -99,6 +108,8 @@ class Batch:
         now = time.monotonic()
         for attempt in ended:
             self._active -= 1
+            if attempt.failure is not Failure.SILENT:
+                self._answering.add(attempt.connection.flow)
             if attempt.answered:
                 self._slowest = max(self._slowest, now - attempt.begun)
             attempt.close(self._loop)
@@ -130,9 +141,9 @@ class Batch:
         attempt.begin(self._loop, self._ended)
         if attempt.decided:
             return
-        patience = PATIENCE[attempt.tries - 1]
-        if attempt.tries == 1:
-            patience = max(patience, min(_SLOWER * self._slowest, PATIENCE[1]))
+        patience = self._patience[attempt.tries - 1]
+        if attempt.tries == 1 < len(self._patience):
+            patience = max(patience, min(_SLOWER * self._slowest, self._patience[1]))
         heapq.heappush(self._deadlines, (attempt.begun + patience, self._begun, attempt.tries, attempt))
 
     def _expire(self) -> None:
@@ -147,7 +158,7 @@ class Batch:
                 attempt.close(self._loop)
                 self._enqueue(attempt)
                 continue
-            if tries == len(PATIENCE):
+            if tries == len(self._patience):
                 # Known to be silent now: the others of its flow need not be waited for as long.
                 self._given_up.add(attempt.connection.flow)
             attempt.failure = Failure.REFUSED if attempt.aborted else Failure.SILENT
@@ -155,8 +166,12 @@ class Batch:
 
     def _try_again(self, attempt: Attempt) -> bool:
         return (
-            attempt.tries < len(PATIENCE)
+            attempt.tries < len(self._patience)
             and not attempt.aborted
             and attempt.connection.flow not in self._given_up
-            and (self._expected is None or self._expected(attempt.connection))
+            and (
+                self._expected is None
+                or attempt.connection.flow in self._answering
+                or self._expected(attempt.connection)
+            )
         )

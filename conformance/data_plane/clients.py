@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from conformance.adapters.session import FIRST_PORT_IN_TURN
-from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
+from conformance.data_plane.addresses import FREE_BIND, SOCKET_FAMILIES, family_of
 from conformance.data_plane.errors import NetworkError
 from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, Failure, failure_of, read_error
 from conformance.data_plane.listeners import CLOSE_AT_ONCE, Arrival
@@ -56,7 +56,9 @@ class Attempt(ABC):
         key: Hashable | None,
         ports: SourcePorts,
         nowhere: Nowhere,
+        foreign: bool,
     ) -> None:
+        """`foreign` is a source address that no interface of the namespace has, but packets are routed to."""
         self.connection = connection
         self.source_ip = source_ip
         self.ip = ip
@@ -65,6 +67,7 @@ class Attempt(ABC):
         self.key = key
         self.ports = ports
         self.nowhere = nowhere
+        self.foreign = foreign
         self.tries = 0
         self.begun = 0.0
         self.token = b""
@@ -160,6 +163,8 @@ class SocketAttempt(Attempt):
                 hint="raise the limit of open files (ulimit -n)",
             ) from None
         sock.setsockopt(*RECEIVE_ERRORS[family], 1)
+        if self.foreign:
+            sock.setsockopt(*FREE_BIND[family], 1)
         if self.mark:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)
         if self._stream:

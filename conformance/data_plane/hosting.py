@@ -11,7 +11,7 @@ from conformance.data_plane.links import Outside, Rooms, give_addresses, make_no
 from conformance.data_plane.listeners import LISTENERS
 from conformance.data_plane.loop import Loop
 from conformance.data_plane.namespaces import Namespace
-from conformance.data_plane.plan import HOST, OUTSIDE, PODS, Frontend, Place, Plan, plan
+from conformance.data_plane.plan import GUEST, HOST, OUTSIDE, PODS, Frontend, Place, Plan, plan
 from conformance.data_plane.routes import LOOPBACK, Route, Routes
 from conformance.data_plane.servers import Key, Servers
 from reference.objects import Cluster
@@ -34,6 +34,7 @@ class Hosting:
         self._guests: dict[str, Place] = {}
         self._asked: set[str] = set()
         self.plan = Plan()
+        self._frontends: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Take everything away."""
@@ -84,6 +85,7 @@ class Hosting:
         }
         self._asked.clear()
         self.plan = new
+        self._frontends = frozenset(frontend.ip for frontend in new.frontends)
         self._route({**self._guests, **self._absent(new), **new.places})
         self._listen(wanted)
 
@@ -151,6 +153,8 @@ class Hosting:
             return
         node = self._nodes[place.node]
         need(self._outside.routes, node.from_outside)
+        if place.kind == GUEST:
+            need(node.host_routes, LOOPBACK)
         if place.kind == PODS:
             need(node.host_routes, node.to_pods)
             need(node.pods_routes, LOOPBACK)
@@ -164,18 +168,31 @@ class Hosting:
             if ip in self.plan.places:
                 continue
             self._asked.add(ip)
-            home = self._home(client)
+            home = self._home(ip, client)
             if self._places.get(ip) != home:
                 news[ip] = home
         if news:
             self._guests |= news
             self._route(self._places | news)
 
-    def _home(self, client: Client) -> Place:
+    def dismiss(self) -> None:
+        """Take from nodes what their processes were given: to all others it is nobody's address."""
+        staying = {ip: place for ip, place in self._places.items() if place.kind != GUEST}
+        if len(staying) < len(self._places):
+            self._guests = {ip: place for ip, place in self._guests.items() if place.kind != GUEST}
+            self._route(staying)
+
+    def may_be_guest(self, ip: str) -> bool:
+        """Whether a process on a node may use it, as a load balancer gives its address to nodes."""
+        return ip in self._frontends and ip not in self.plan.places
+
+    def _home(self, ip: str, client: Client) -> Place:
         if client.kind is ClientKind.EXTERNAL:
             return OUTSIDE
         self.node(client.node)
-        return Place(PODS if client.kind is ClientKind.POD else HOST, client.node)
+        if client.kind is ClientKind.POD:
+            return Place(PODS, client.node)
+        return Place(GUEST if self.may_be_guest(ip) else HOST, client.node)
 
     def lend(self, dialled: Iterable[Frontend]) -> list[tuple[Servers, list[Key]]]:
         """Listen at what is dialled, if it is an address of the network's own, and nobody else does.
@@ -187,7 +204,7 @@ class Hosting:
         wanted: dict[Place, list[Key]] = {}
         for ip, port, protocol in dialled:
             place = self._places.get(ip)
-            if place is not None and protocol in LISTENERS:
+            if place is not None and place.kind != GUEST and protocol in LISTENERS:
                 own = ip if place.kind == HOST else ""
                 wanted.setdefault(place, []).append(Key(family_of(ip), protocol, port, own))
         lent = []

@@ -14,6 +14,7 @@ from conformance.data_plane.addresses import IPV4, IPV6, canonical, family_of, i
 from conformance.data_plane.associations import Association, Associations
 from conformance.data_plane.batch import Batch
 from conformance.data_plane.clients import Attempt, SocketAttempt
+from conformance.data_plane.doubts import PATIENCE, unsteady
 from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
 from conformance.data_plane.health import ask_all
 from conformance.data_plane.hosting import Hosting
@@ -121,7 +122,8 @@ class Network:
         made in order.
 
         What is silent is tried again, for three seconds in all, if `expected_to_answer`;
-        without that, always.
+        without that, always.  Where another try mends it, and silence comes again and again
+        from that flow, each connection is told as its first try ended.
         """
         key = in_order or self._client_and_service
         clients = {
@@ -138,11 +140,25 @@ class Network:
             for at, group in groupby(by_time, key=lambda attempt: attempt.connection.at):
                 time.sleep(max(0.0, started + at - by_time[0].connection.at - time.monotonic()))
                 Batch(self._loop, list(group), expected_to_answer).run()
+            doubted = (attempt.connection.flow for attempt in attempts if _is_mended(attempt))
+            unsure = unsteady(doubted, self._silent)
         finally:
             self._nowhere.seen.clear()
+            self._hosting.dismiss()
             for servers, keys in lent:
                 servers.shut(keys)
-        return [self._observed(attempt) for attempt in attempts]
+        return [
+            Observation(Outcome.DROP)
+            if attempt.connection.flow in unsure and _is_mended(attempt)
+            else self._observed(attempt)
+            for attempt in attempts
+        ]
+
+    def _silent(self, connections: Sequence[Connection]) -> list[bool]:
+        """Which connections meet silence; those of one flow are made one after the other, and once."""
+        attempts = [self._attempt(connection, connection.flow) for connection in connections]
+        Batch(self._loop, attempts, lambda _: False, patience=PATIENCE).run()
+        return [attempt.failure is Failure.SILENT for attempt in attempts]
 
     def _client_and_service(self, connection: Connection) -> Hashable:
         flow = connection.flow
@@ -181,6 +197,7 @@ class Network:
                 key=key,
                 ports=self._ports,
                 nowhere=self._nowhere,
+                foreign=namespace is node.host and self._hosting.may_be_guest(source_ip),
             )
         for every in self._hosting.namespaces:
             self._associations.open(every, family_of(ip))
@@ -194,6 +211,7 @@ class Network:
             key=key,
             ports=self._ports,
             nowhere=self._nowhere,
+            foreign=False,
         )
 
     def _observed(self, attempt: Attempt) -> Observation:
@@ -221,6 +239,11 @@ def _allow_descriptors() -> None:
     most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _is_mended(attempt: Attempt) -> bool:
+    """Whether it was silent at first."""
+    return attempt.tries > 1 and attempt.failure is not Failure.SILENT
 
 
 def _port(connection: Connection) -> tuple[int, str]:

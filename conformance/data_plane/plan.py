@@ -21,6 +21,8 @@ class Place(NamedTuple):
 
 
 HOST, PODS = "host", "pods"
+GUEST = "guest"
+"""At a node that has the address for as long as it takes to connect from there."""
 OUTSIDE = Place("outside")
 
 

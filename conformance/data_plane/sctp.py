@@ -15,7 +15,7 @@ import struct
 from contextlib import suppress
 from typing import NamedTuple
 
-from conformance.data_plane.addresses import SOCKET_FAMILIES
+from conformance.data_plane.addresses import FREE_BIND, SOCKET_FAMILIES
 from conformance.data_plane.errors import UnsupportedProtocolError
 from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, read_error
 from conformance.data_plane.listeners import Arrival, enlarge
@@ -87,6 +87,7 @@ class SCTPSocket:
                     f"no raw socket for SCTP: {error.strerror}", where=f"namespace of {namespace.name}"
                 ) from None
         self.socket.setsockopt(*RECEIVE_ERRORS[number], 1)
+        self.socket.setsockopt(*FREE_BIND[number], 1)
         if number == socket.AF_INET6:
             # The header is not part of what is read, so the destination is told beside it.
             self.socket.setsockopt(socket.IPPROTO_IPV6, _WITH_PACKET_INFO, 1)

@@ -40,7 +40,7 @@ class Failure:
             return cls(
                 outcome=Outcome.DEVIATION,
                 example=example,
-                requirement=error.requirement,
+                requirement=error.requirement or invariant.requirements[0],
                 question=shown(error.question),
                 expected=shown(error.expected),
                 got=shown(error.got),

@@ -41,7 +41,8 @@ class Deviation(Exception):
 
     `question` is what was asked, `expected` and `got` are shown to the reader as
     they are; `because` are the requirement ids that decided the expectation.  `shows`
-    is a small example that shows it as well, where one is known.
+    is a small example that shows it as well, where one is known.  An empty `requirement`
+    stands for the first of the invariant.
     """
 
     def __init__(

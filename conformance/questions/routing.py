@@ -36,6 +36,8 @@ OUTSIDE = {
     IPV6: ("2001:db8:203::7", "2001:db8:198::9"),
 }
 """Addresses outside the cluster; generated source ranges hold the first, the second, or neither."""
+NOBODY = {IPV4: "198.18.0.77", IPV6: "2001:2::77"}
+"""Addresses that no Service, node or pod has: of the ranges set apart for benchmarks (RFC 2544, RFC 5180)."""
 UNALLOCATED_IP = {IPV4: "10.96.250.250", IPV6: "fd00:10:96::fafa"}
 NOBODYS_CHECK_PORT = 32700
 _OTHER_PROTOCOL = {"TCP": "UDP", "UDP": "TCP", "SCTP": "TCP"}

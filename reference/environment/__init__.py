@@ -3,7 +3,8 @@
 
 `variables` says what one Service gives, `snapshot` which Services a container is
 told of, `own` how that goes with what it defines itself, `expansion` what becomes
-of `$(NAME)`, and `outcomes` where more than one answer is right.
+of `$(NAME)`, `outcomes` where more than one answer is right, and `history` what stays
+while the cluster changes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import islice
 
 from reference.environment.agent import NOT_STARTED, NodeAgent, find_container, started_at
 from reference.environment.expansion import expand
+from reference.environment.history import after_change, runs_on
 from reference.environment.outcomes import Allowed, Outcome, collide
 from reference.environment.snapshot import API_SERVER, included, visible, wants_links
 from reference.environment.variables import Linked, has_cluster_ip, host_port, mangled, service_variables
@@ -25,6 +27,7 @@ __all__ = [
     "Linked",
     "NodeAgent",
     "Outcome",
+    "after_change",
     "allowed",
     "collide",
     "compile",
@@ -35,6 +38,7 @@ __all__ = [
     "host_port",
     "included",
     "mangled",
+    "runs_on",
     "service_variables",
     "started_at",
     "visible",

@@ -133,8 +133,10 @@ def client_kind(settings: ClusterSettings, node: ProxyNode, client: Client) -> C
 
     A process or a pod with an address of `node` is a local one; one of another
     node is external, unless the pod range tells that it is a pod (ETP-013, ETP-014).
+    A process of `node` has an address of it in any case: it may be that of a load
+    balancer, which has given it to the nodes behind it (LB-009).
     """
-    if client.ip in node.addresses:
+    if client.ip in node.addresses or (client.kind is ClientKind.NODE and client.node == node.name):
         return ClientKind.NODE
     if is_pod_address(settings, client.ip):
         return ClientKind.POD

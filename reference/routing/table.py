@@ -78,7 +78,7 @@ class RoutingTable:
         self._checks: dict[int, Service] = {}
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         self._sets: dict[tuple[str, str, str, str, str], RememberedSets] = {}
-        self._kinds: dict[tuple[str, str], ClientKind] = {}
+        self._kinds: dict[tuple[str, str, bool], ClientKind] = {}
         self._decisions: dict[Flow, Decision] = {}
         self._knows_pods = {
             family for family in (IPV4, IPV6) if pod_range(cluster.settings, family) is not None
@@ -171,10 +171,11 @@ class RoutingTable:
 
     def kind_at(self, node: ProxyNode, flow: Flow) -> ClientKind:
         """How the proxy on `node` takes the flow's client."""
-        key = (node.name, flow.client.ip)
+        client = flow.client
+        key = (node.name, client.ip, client.kind is ClientKind.NODE and client.node == node.name)
         found = self._kinds.get(key)
         if found is None:
-            found = self._kinds[key] = client_kind(self.cluster.settings, node, flow.client)
+            found = self._kinds[key] = client_kind(self.cluster.settings, node, client)
         return found
 
     def decide(self, flow: Flow) -> Decision:
@@ -199,6 +200,20 @@ class RoutingTable:
             client=flow.client,
             knows_pods=family in self._knows_pods,
         )
+
+    def is_answered_past_the_node(self, flow: Flow) -> bool:
+        """Whether a pod may be forwarded at another node under its own address (ETP-014).
+
+        The answer then comes back past that node, unless the endpoint is there as well or
+        is the pod itself: whether a connection succeeds is chance.
+        """
+        if flow.client.kind is not ClientKind.POD:
+            return False
+        node = self.processing_node(flow)
+        if node is None or node.name == flow.client.node:
+            return False
+        decision = self.decide(flow)
+        return decision.outcome is Outcome.FORWARD and decision.masqueraded != decision.backends
 
     def node_address(self, flow: Flow) -> str:
         """The address that a masqueraded flow arrives with: the processing node's own (RT-015, RT-022)."""

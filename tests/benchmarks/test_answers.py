@@ -31,7 +31,7 @@ from conformance.areas import Operation
 from conformance.convert import cluster_to_plain, to_plain
 from conformance.engine.quota import most_examples
 from conformance.engine.survey import Survey
-from conformance.profiles import load_profile
+from conformance.profiles import Profile, load_profile
 from conformance.selection import select
 from conformance.strategies.examples import examples
 from reference.objects import Cluster
@@ -39,6 +39,25 @@ from tests.kubernetes.building import HERE, built
 
 CLUSTERS = 300
 ROUNDS = 3
+
+
+@frozen
+class Program:
+    """A program by the package of its `main`, with the options that it is started with, and its profile."""
+
+    package: str
+    profile: str
+    options: tuple[str, ...] = ()
+
+    def command(self, built: Path) -> list[str]:
+        """What starts it."""
+        return [str(built), *self.options]
+
+
+PROGRAMS = {
+    "kubernetes": Program(".", "profile.yaml"),
+    "kubelet": Program("./kubelet", "kubelet.yaml", (f"--resolv-conf={HERE / 'kubelet' / 'resolv.conf'}",)),
+}
 
 
 @frozen
@@ -79,10 +98,9 @@ class Recorder(InProcess):
         self.requests.append(Request(operation, count, line))
 
 
-def recorded(program: Path) -> list[Request]:
+def recorded(profile: Profile, command: list[str]) -> list[Request]:
     """What a run of the program's profile asks on generated clusters."""
-    profile = load_profile(str(HERE / "profile.yaml"))
-    with Session(JsonLines([str(program)])) as session:
+    with Session(JsonLines(command)) as session:
         recorder = Recorder(session.operations)
     with Session(recorder) as session:
         made = Survey(
@@ -98,14 +116,17 @@ def recorded(program: Path) -> list[Request]:
 
 @pytest.mark.usefixtures("asked_for")
 @pytest.mark.benchmark(group="answers of a program")
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_answers_over_the_pipe(
     benchmark: BenchmarkFixture,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    name: str,
 ) -> None:
     """Every request of a run is answered; how fast is shown for each operation, of the best round."""
-    program = built(tmp_path)
-    requests = recorded(program)
+    program = PROGRAMS[name]
+    command = program.command(built(tmp_path, package=program.package))
+    requests = recorded(load_profile(str(HERE / program.profile)), command)
     asked: Counter[str] = Counter()
     for request in requests:
         asked[request.operation] += request.questions
@@ -113,7 +134,7 @@ def test_answers_over_the_pipe(
 
     def play() -> None:
         taken: Counter[str] = Counter()
-        child = Child([str(program)])
+        child = Child(command)
         child.start()
         for request in requests:
             started = time.perf_counter()

@@ -99,8 +99,8 @@ def test_suite_rules_are_outside() -> None:
         ("DNS-HEADLESS-011", Level.SHOULD, Evidence.READ),
         ("DNS-SEARCH-021", Level.RESOLVER, Evidence.READ),
         ("DNS-PTR-005", Level.DEPLOYMENT, Evidence.READ),
-        ("ENV-009", Level.MUST, Evidence.SECOND_HAND),
-        ("ENV-039", Level.MUST, Evidence.MEMORY),
+        ("ENV-009", Level.MUST, Evidence.READ),
+        ("VAL-055", Level.MUST, Evidence.MEMORY),
     ],
 )
 def test_levels(id: str, level: Level, evidence: Evidence) -> None:

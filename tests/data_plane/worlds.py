@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -145,8 +146,10 @@ def one(
 
 
 def needs_nft() -> None:
-    """Skip a test that needs the program `nft`."""
+    """Skip a test that needs the program `nft`, or fail it where nothing may be missing."""
     if shutil.which("nft") is None:
+        if os.environ.get("CONFORMANCE_REQUIRE_REAL") == "1":
+            pytest.fail("CONFORMANCE_REQUIRE_REAL=1, but the program nft is not installed")
         pytest.skip("the program nft is not installed")
 
 

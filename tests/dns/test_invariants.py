@@ -18,7 +18,7 @@ from conformance.faults import all_faults
 from conformance.invariants.base import Case, Deviation, Invariant, Kind
 from conformance.strategies.clusters import clusters
 from reference.dns import compile, demand, facts_of, message, resolver_config
-from reference.objects import Cluster
+from reference.objects import Cluster, PodDNSConfigOption
 from reference.questions import Answer, Query, Rcode, ResolverConfig
 from tests.dns.samples import CLUSTER, Z
 from tests.planted import Found, faults_of, idle, invariants_of, not_listed, reported
@@ -215,15 +215,27 @@ def test_wrong_resolver_configurations(name: str, change: Callable[[ResolverConf
         _by_id(name).check(Case(Example(cluster=CLUSTER), Agent()))
 
 
-def test_the_nodes_own_searches_are_accepted() -> None:
-    """The node's own search domains, which are not known, may follow the cluster's."""
+NODES = [
+    ResolverConfig(),
+    ResolverConfig(("192.0.2.1",), ("example.com",)),
+    ResolverConfig(
+        ("192.0.2.1", "192.0.2.2", "192.0.2.3"),
+        ("example.com", "n0.example.com", "own.example.com"),
+        (PodDNSConfigOption("ndots", "5"), PodDNSConfigOption("attempts", "2"), PodDNSConfigOption("rotate")),
+    ),
+    ResolverConfig(("192.0.2.1",), tuple(f"d{number}.example.net" for number in range(32))),
+]
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("name", [each.id for each in INVARIANTS if each.asks == ("resolver_configs",)])
+def test_the_nodes_own_entries_are_accepted(name: str, node: ResolverConfig) -> None:
+    """What the node's own resolv.conf has, which is not known, may stand where it belongs."""
 
     class Agent(Server):
         def ask(self, example: Example, operation: str, questions: Sequence[Any]) -> Sequence[Any]:
-            node = ResolverConfig(("192.0.2.1",), ("example.com",))
-            return [resolver_config(example.cluster, name, node=node) for name in questions]
+            return [resolver_config(example.cluster, pod, node=node) for pod in questions]
 
-    for name in ("resolver-searches", "resolver-options", "resolver-nameservers"):
-        case = Case(Example(cluster=CLUSTER), Agent())
-        _by_id(name).check(case)
-        assert case.tally.comparisons
+    case = Case(Example(cluster=CLUSTER), Agent())
+    next(each for each in INVARIANTS if each.id == name).check(case)
+    assert case.tally.comparisons

@@ -6,19 +6,18 @@
 // from the API server's storage with its validation, defaulting and allocators, all
 // in memory.
 //
-// It is also a worked example of an adapter in Go: main.go and protocol.go are
-// the protocol, the other files are the glue to the implementation.
+// It is also a worked example of an adapter in Go: the package jsonlines is the protocol,
+// protocol.go names what is offered, the other files are the glue to the implementation.
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"k8s.io/klog/v2"
+
+	"kube-service-conformance/tests/kubernetes/jsonlines"
 )
 
 func main() {
@@ -26,72 +25,8 @@ func main() {
 	// and standard output belongs to the protocol.
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
-	if err := serve(os.Stdin, os.Stdout); err != nil {
+	if err := jsonlines.Serve(os.Stdin, os.Stdout, newAdapter().answer); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-// serve answers one request a line until `bye` or the end of input.
-func serve(in io.Reader, out io.Writer) error {
-	adapter := newAdapter()
-	lines := bufio.NewReaderSize(in, 1<<20)
-	writer := bufio.NewWriterSize(out, 1<<20)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
-			return nil
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		var asked request
-		if err := json.Unmarshal(line, &asked); err != nil {
-			return fmt.Errorf("a request that is no JSON: %w", err)
-		}
-		answer := answerOf(adapter, &asked)
-		answer["id"] = asked.ID
-		text, err := json.Marshal(answer)
-		if err != nil {
-			return err
-		}
-		writer.Write(text)
-		writer.WriteByte('\n')
-		// Without this the answer would stay in the buffer.
-		if err := writer.Flush(); err != nil {
-			return err
-		}
-		if asked.Op == "bye" {
-			return nil
-		}
-	}
-}
-
-// answerOf answers one request; whatever goes wrong becomes an error for people.
-func answerOf(adapter *adapter, asked *request) (answer response) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			fmt.Fprintf(os.Stderr, "%v\n%s", reason, debug.Stack())
-			answer = response{"error": fmt.Sprint(reason)}
-		}
-	}()
-	answer, err := adapter.answer(asked)
-	if err != nil {
-		return response{"error": err.Error()}
-	}
-	return answer
-}
-
-// version is that of the Kubernetes module which is linked in.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, module := range info.Deps {
-		if module.Path == "k8s.io/kubernetes" {
-			return module.Version
-		}
-	}
-	return "unknown"
 }

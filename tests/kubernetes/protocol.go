@@ -3,19 +3,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+
+	"kube-service-conformance/tests/kubernetes/jsonlines"
 )
-
-// request is one line of the suite; what an operation needs besides is decoded by it.
-type request struct {
-	ID        json.Number       `json:"id"`
-	Op        string            `json:"op"`
-	Cluster   json.RawMessage   `json:"cluster"`
-	Questions []json.RawMessage `json:"questions"`
-}
-
-type response map[string]any
 
 // adapter holds the applied cluster and the parts that answer.
 type adapter struct {
@@ -28,53 +19,36 @@ func newAdapter() *adapter {
 	return &adapter{endpoints: newEndpointControllers(), services: newAPIServers(), admission: newRegistries()}
 }
 
-func (a *adapter) answer(asked *request) (response, error) {
+func (a *adapter) answer(asked *jsonlines.Request) (jsonlines.Response, error) {
 	switch asked.Op {
 	case "hello":
-		return response{
+		return jsonlines.Response{
 			"protocol": 1,
 			"name":     "kubernetes",
-			"version":  version(),
+			"version":  jsonlines.Version(),
 			"operations": []string{
 				"apply", "select", "endpoint_slices", "synced_slices", "endpoints", "mirrored_slices", "admit",
 				"admit_endpoints",
 			},
 		}, nil
 	case "bye":
-		return response{}, nil
+		return jsonlines.Response{}, nil
 	case "apply":
-		return response{}, a.endpoints.apply(asked.Cluster)
+		return jsonlines.Response{}, a.endpoints.apply(asked.Cluster)
 	case "select":
-		return each(asked.Questions, selects)
+		return jsonlines.Each(asked.Questions, selects)
 	case "endpoint_slices":
-		return each(asked.Questions, a.endpoints.endpointSlices)
+		return jsonlines.Each(asked.Questions, a.endpoints.endpointSlices)
 	case "synced_slices":
-		return each(asked.Questions, a.endpoints.syncedSlices)
+		return jsonlines.Each(asked.Questions, a.endpoints.syncedSlices)
 	case "endpoints":
-		return each(asked.Questions, a.endpoints.legacyEndpoints)
+		return jsonlines.Each(asked.Questions, a.endpoints.legacyEndpoints)
 	case "mirrored_slices":
-		return each(asked.Questions, a.endpoints.mirroredSlices)
+		return jsonlines.Each(asked.Questions, a.endpoints.mirroredSlices)
 	case "admit":
-		return each(asked.Questions, a.services.admit)
+		return jsonlines.Each(asked.Questions, a.services.admit)
 	case "admit_endpoints":
-		return each(asked.Questions, a.admission.admit)
+		return jsonlines.Each(asked.Questions, a.admission.admit)
 	}
 	return nil, fmt.Errorf("unknown operation %q", asked.Op)
-}
-
-// each decodes every question and gives the answers in the same order.
-func each[Q, A any](questions []json.RawMessage, answer func(*Q) (A, error)) (response, error) {
-	answers := make([]A, len(questions))
-	for number, text := range questions {
-		var question Q
-		if err := json.Unmarshal(text, &question); err != nil {
-			return nil, err
-		}
-		given, err := answer(&question)
-		if err != nil {
-			return nil, err
-		}
-		answers[number] = given
-	}
-	return response{"answers": answers}, nil
 }

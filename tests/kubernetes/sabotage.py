@@ -114,16 +114,28 @@ def _lose_a_backend_nftables() -> None:
             _replace_nft(chain, handle, text.replace(found.group(1), other))
 
 
+def _lose_packets() -> None:
+    """Every third packet that begins a connection to a Service is lost, before it is translated."""
+    _nft("add", "table", "ip", "spoilt")
+    _nft("flush", "table", "ip", "spoilt")
+    for hook in ("prerouting", "output"):
+        _nft("add", "chain", "ip", "spoilt", hook, f"{{ type filter hook {hook} priority -150; }}")
+        lost = "ip daddr 10.96.0.0/16 ct state new numgen inc mod 3 0 drop"
+        _nft("add", "rule", "ip", "spoilt", hook, *lost.split())
+
+
 FAULTS: dict[str, dict[str, Callable[[], None]]] = {
     "iptables": {
         "forget-services": _forget_a_service_iptables,
         "rewrite-targets": _rewrite_a_target_iptables,
         "lose-a-backend": _lose_a_backend_iptables,
+        "lose-packets": _lose_packets,
     },
     "nftables": {
         "forget-services": _forget_a_service_nftables,
         "rewrite-targets": _rewrite_a_target_nftables,
         "lose-a-backend": _lose_a_backend_nftables,
+        "lose-packets": _lose_packets,
     },
 }
 """What each fault does to the rules of one node, by the mode of kube-proxy."""

@@ -331,6 +331,7 @@ def test_a_release_stands_for_its_features(tmp_path: Path) -> None:
         "dns-messages",
         "dns-options",
         "existing-objects",
+        "unset-cluster-dns",
     }
 
 

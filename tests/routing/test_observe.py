@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from conformance.invariants.base import Deviation
 from conformance.observe import MISS_PROBABILITY, decisions_by_observation, probes_needed, summarise
-from reference.questions import Backend, Connection, Flow, Observation, Outcome
+from reference.questions import Backend, Connection, Decision, Flow, Observation, Outcome
 from tests.routing.objects import NODE_A, POD, VIP, flow
 
 A, B, C = (Backend(f"10.244.0.{number}", 8080) for number in (2, 3, 4))
@@ -97,10 +98,13 @@ def test_unknown_sources() -> None:
 
 
 def test_outcomes_that_differ() -> None:
-    """A flow that is forwarded sometimes is forwarded; one that never is meets the first outcome."""
+    """Whoever looks at what became of a flow that is forwarded only sometimes reports all that was seen."""
     mixed = [Observation(Outcome.DROP), Observation(Outcome.FORWARD, A, POD.ip)]
-    assert summarise(flow(POD), mixed).outcome is Outcome.FORWARD
-    assert (
-        summarise(flow(POD), [Observation(Outcome.DROP), Observation(Outcome.REJECT)]).outcome is Outcome.DROP
-    )
+    for looked_at in ("outcome", "backends", "masqueraded"):
+        with pytest.raises(Deviation) as raised:
+            getattr(summarise(flow(POD), [*mixed, mixed[0]]), looked_at)
+        assert raised.value.got == "drop 2 times, forward to 10.244.0.2:8080 1 times"
+    # Nobody has to look at what does not matter.
+    assert summarise(flow(POD), mixed) != summarise(flow(POD), mixed[:1])
+    assert summarise(flow(POD), mixed[:1] * 3) == Decision(Outcome.DROP)
     assert summarise(flow(POD), []).outcome is Outcome.DROP

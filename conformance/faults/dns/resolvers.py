@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node agent writes a wrong resolv.conf."""
+"""The node agent writes a wrong resolv.conf, or the server misleads resolvers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from conformance.faults.base import replaces, says
-from reference.dns import resolv_conf
+from conformance.faults.dns.making import NODATA, NXDOMAIN, asked_as, is_empty, labels_of, resolves
+from reference.dns import Zone, resolv_conf
 from reference.dns.resolv_conf import Base, base_of
-from reference.objects import Cluster, NamespacedName, Pod, PodDNSConfig, PodDNSConfigOption
-from reference.questions import ResolverConfig
+from reference.objects import (
+    Cluster,
+    ClusterSettings,
+    NamespacedName,
+    Pod,
+    PodDNSConfig,
+    PodDNSConfigOption,
+)
+from reference.questions import Answer, Query, ResolverConfig
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,3 +122,112 @@ def own_options_are_lost(cluster: Cluster, name: NamespacedName, config: Resolve
     return evolve(
         config, options=tuple(each for each in config.options if own is None or each not in own.options)
     )
+
+
+# -- odd entries, and what a node may lack or not know ----------------------------------------
+
+
+@_writes("DNS-SEARCH-013")
+def odd_domains_are_tidied(cluster: Cluster, name: NamespacedName, config: ResolverConfig) -> ResolverConfig:
+    """Search domains are written without trailing dots, and the root not at all."""
+    tidy = (each.rstrip(".") for each in config.searches)
+    return evolve(config, searches=tuple(each for each in tidy if each))
+
+
+@_writes("DNS-SEARCH-013")
+def no_underscores(cluster: Cluster, name: NamespacedName, config: ResolverConfig) -> ResolverConfig:
+    """Search domains with underscores are left out."""
+    return evolve(config, searches=tuple(each for each in config.searches if "_" not in each))
+
+
+@replaces(resolv_conf, "search_domains", "DNS-SEARCH-016")
+def the_usual_domain_without_one(
+    cluster: Cluster, pod: NamespacedName, *, node: ResolverConfig = resolv_conf.NO_NODE_CONFIG
+) -> tuple[str, ...]:
+    """Without a cluster domain the search list has those of cluster.local."""
+    usual = cluster.settings.cluster_domain or ClusterSettings().cluster_domain
+    settings = evolve(cluster.settings, cluster_domain=usual)
+    return _search_domains(evolve(cluster, settings=settings), pod, node=node)
+
+
+@replaces(resolv_conf, "search_domains", "DNS-SEARCH-016")
+def domains_of_an_empty_one(
+    cluster: Cluster, pod: NamespacedName, *, node: ResolverConfig = resolv_conf.NO_NODE_CONFIG
+) -> tuple[str, ...]:
+    """Without a cluster domain the search list has domains that end where it would begin."""
+    if cluster.settings.cluster_domain:
+        return _search_domains(cluster, pod, node=node)
+    return (f"{pod.namespace}.svc.", "svc.", *node.searches)
+
+
+_search_domains = resolv_conf.search_domains
+
+
+@_writes("DNS-SEARCH-017")
+def cluster_policy_without_servers(
+    cluster: Cluster, name: NamespacedName, config: ResolverConfig
+) -> ResolverConfig:
+    """Without cluster DNS servers a pod of cluster policy has the cluster's search list all the same."""
+    if cluster.settings.cluster_dns or base_of(_pod(cluster, name)) is not Base.CLUSTER:
+        return config
+    return evolve(config, searches=(*_search_domains(cluster, name), *config.searches))
+
+
+@_writes("DNS-SEARCH-017")
+def no_own_entries_without_servers(
+    cluster: Cluster, name: NamespacedName, config: ResolverConfig
+) -> ResolverConfig:
+    """Without cluster DNS servers the entries of a pod of cluster policy are lost."""
+    if cluster.settings.cluster_dns or base_of(_pod(cluster, name)) is not Base.CLUSTER:
+        return config
+    return resolv_conf.NO_NODE_CONFIG
+
+
+@replaces(resolv_conf, "base_of", "DNS-SEARCH-019")
+def unknown_policy_is_default(pod: Pod) -> Base:
+    """An unknown policy is taken for Default."""
+    known = ("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+    return base_of(pod) if pod.spec.dns_policy in known else Base.NODE
+
+
+@replaces(resolv_conf, "base_of", "DNS-SEARCH-019")
+def unknown_policy_in_the_host_network(pod: Pod) -> Base:
+    """An unknown policy is taken for ClusterFirst, which in the host's network means Default."""
+    known = ("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+    if pod.spec.dns_policy in known or not pod.spec.host_network:
+        return base_of(pod)
+    return Base.NODE
+
+
+# -- what a server answers to resolvers ---------------------------------------------------------
+
+
+@resolves("DNS-SEARCH-031")
+def services_before_endpoints(zone: Zone, query: Query) -> Answer:
+    """A name that is an endpoint and, in the namespace of its Service's name, a Service is the Service."""
+    labels = labels_of(zone, query)
+    if len(labels) == 4 and labels[-1] == "svc" and (labels[1], labels[0]) in zone.index.services:
+        return asked_as(zone, query, f"{labels[0]}.{labels[1]}.svc")
+    return zone.resolve(query)
+
+
+@resolves("DNS-SEARCH-031")
+def top_level_domains_are_no_namespaces(zone: Zone, query: Query) -> Answer:
+    """A namespace that is called as a top-level domain has no names."""
+    labels = labels_of(zone, query)
+    return NXDOMAIN if labels[-2:] == ["com", "svc"] else zone.resolve(query)
+
+
+@resolves("DNS-SEARCH-034")
+def no_aaaa_in_search(zone: Zone, query: Query) -> Answer:
+    """Asked for an IPv6 address, no name in the zone exists that has none."""
+    answer = zone.resolve(query)
+    return NXDOMAIN if query.type == "AAAA" and is_empty(answer) else answer
+
+
+@resolves("DNS-SEARCH-034")
+def every_aaaa_in_search(zone: Zone, query: Query) -> Answer:
+    """Asked for an IPv6 address, names far below a namespace exist that do not."""
+    answer = zone.resolve(query)
+    deep = len(labels_of(zone, query)) > 3
+    return NODATA if query.type == "AAAA" and deep and answer == NXDOMAIN else answer

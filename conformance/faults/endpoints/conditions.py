@@ -14,6 +14,7 @@ from conformance.faults.endpoints.changes import (
     with_spec,
 )
 from reference.endpoints import packing
+from reference.endpoints.membership import hostname
 from reference.objects import Cluster, Endpoint, Pod, Service
 from reference.questions import NamespacedName
 
@@ -90,6 +91,12 @@ def hostname_is_the_pod_name(pod: Pod, service: Service) -> str | None:
 def hostname_without_subdomain(pod: Pod, _: Service) -> str | None:
     """A pod's host name is copied whatever its subdomain."""
     return pod.spec.hostname or None
+
+
+@replaces(packing, "hostname", "DNS-SEARCH-042")
+def no_hostname_in_the_host_network(pod: Pod, service: Service) -> str | None:
+    """A pod in the host's network has no host name of its own."""
+    return None if pod.spec.host_network else hostname(pod, service)
 
 
 @says("EP-013", of=("endpoint_slices",))

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
 
-from conformance.faults.base import Fault, Faulty, register, replaced, replaces, says, sees
+from conformance.faults.base import Fault, Faulty, behaves, register, replaced, replaces, says, sees
 from reference.environment import agent, outcomes, snapshot, variables
 from reference.environment.snapshot import API_SERVER, concerns, included
 from reference.environment.variables import Linked, service_variables
@@ -263,3 +263,40 @@ def one_start_for_all_containers(pod: Pod, name: str) -> int | None:
 def variables_since_the_pod_was_created(pod: Pod, name: str) -> int | None:
     """Variables are as of the creation of the pod."""
     return max(pod.metadata.creation_timestamp, 1) if _moments(pod) else None
+
+
+@behaves("ENV-ORDER-009")
+class RecreatedServicesAreTheOldOnes(Faulty):
+    """A Service that was deleted and made again is taken for the old one, with a new address."""
+
+    def update(self, cluster: Cluster) -> None:
+        """Keep the age of each Service by its name."""
+        ages = {
+            (each.metadata.namespace, each.metadata.name): each.metadata.creation_timestamp
+            for each in self.applied.services
+        }
+        self.apply(evolve(cluster, services=tuple(_as_old(each, ages) for each in cluster.services)))
+
+
+def _as_old(service: Service, ages: Mapping[tuple[str, str], int]) -> Service:
+    meta = service.metadata
+    age = ages.get((meta.namespace, meta.name), meta.creation_timestamp)
+    return evolve(service, metadata=evolve(meta, creation_timestamp=age))
+
+
+@behaves("ENV-ORDER-009")
+class VariablesStayAfterARestart(Faulty):
+    """A container that is restarted keeps the variables of a Service that is gone."""
+
+    def update(self, cluster: Cluster) -> None:
+        """Remember the Services that were there first."""
+        first = {(each.metadata.namespace, each.metadata.name): each for each in self.applied.services}
+        self.apply(
+            evolve(
+                cluster,
+                services=tuple(
+                    first.get((each.metadata.namespace, each.metadata.name), each)
+                    for each in cluster.services
+                ),
+            )
+        )

@@ -7,28 +7,25 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
+from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.dns.view import view, worded
+from conformance.invariants.dns import probes
+from conformance.invariants.dns.view import asked_in_words, view, worded
 from conformance.questions.dns import Lookup, lookups, pods
 from reference.dns import candidates, facts_of, in_zone, lookup, resolver_config, search_domains
+from reference.dns.index import Kind as Published
 from reference.dns.names import labels_below, plain
 from reference.dns.resolv_conf import (
+    CLUSTER_OPTIONS,
     LONGEST_SEARCH,
     LONGEST_SEARCH_LINE,
     MOST_SEARCHES,
     Base,
     base_of,
 )
-from reference.objects import (
-    Cluster,
-    NamespacedName,
-    ObjectMeta,
-    Pod,
-    PodDNSConfig,
-    PodSpec,
-    PodStatus,
-)
-from reference.questions import Query, ResolverConfig
+from reference.frozenmap import FrozenMap
+from reference.objects import Cluster, Namespace, NamespacedName, ObjectMeta, Pod, Service
+from reference.questions import Query, Rcode, ResolverConfig
 
 
 @invariant(
@@ -74,6 +71,105 @@ def _judge_lookup(case: Case, wanted: Lookup, config: ResolverConfig) -> None:
         got=f"{found[0]}: {worded(found[1])}" if found else "nothing",
         because=(rule,),
     )
+
+
+_SHADOWED, _TOP_LEVEL = "shadowed", "com"
+_ENDPOINT, _OF_A_NAMESPACE, _OF_A_DOMAIN = "10.244.250.9", "10.96.254.9", "10.96.254.8"
+
+
+def _in(namespace: str, service: Service) -> Service:
+    return evolve(service, metadata=evolve(service.metadata, namespace=namespace, uid=f"probe-{namespace}"))
+
+
+def _with_shadows(cluster: Cluster) -> Cluster:
+    """A headless Service `shadowed` with an endpoint `x`, and Services of namespaces `shadowed` and `com`."""
+    made = probes.added(
+        cluster,
+        (
+            probes.headless(_SHADOWED),
+            _in(_SHADOWED, probes.service("x", _OF_A_NAMESPACE)),
+            _in(_TOP_LEVEL, probes.service("example", _OF_A_DOMAIN)),
+        ),
+        (probes.piece(_SHADOWED, 1, [probes.endpoint(_ENDPOINT, hostname="x")]),),
+    )
+    spaces = (
+        Namespace(
+            ObjectMeta(
+                name=name,
+                uid=f"namespace-{name}",
+                labels=FrozenMap({"kubernetes.io/metadata.name": name}),
+            )
+        )
+        for name in (_SHADOWED, _TOP_LEVEL)
+    )
+    return evolve(made, namespaces=(*made.namespaces, *spaces))
+
+
+@invariant(
+    "dns.shadowing",
+    kind=Kind.METAMORPHIC,
+    requirements=("DNS-SEARCH-031",),
+    asks=("resolve",),
+)
+def shadowing(case: Case) -> None:
+    """`x.y` is the endpoint `x` of the pod's own Service `y` before it is the Service `x` of namespace `y`,
+    and this before it is a name of the Internet.
+    """
+    cluster = _with_shadows(case.cluster)
+    zone = cluster.settings.cluster_domain
+    for namespace, name, found, address in (
+        (probes.NAMESPACE, f"x.{_SHADOWED}", f"x.{_SHADOWED}.{probes.NAMESPACE}.svc.{zone}", _ENDPOINT),
+        (_TOP_LEVEL, f"x.{_SHADOWED}", f"x.{_SHADOWED}.svc.{zone}", _OF_A_NAMESPACE),
+        (probes.NAMESPACE, f"example.{_TOP_LEVEL}", f"example.{_TOP_LEVEL}.svc.{zone}", _OF_A_DOMAIN),
+    ):
+        pod = NamespacedName(namespace, "")
+        config = ResolverConfig(searches=search_domains(cluster, pod), options=CLUSTER_OPTIONS)
+        names = candidates(name, config)
+        names = names[: names.index(found) + 1]
+        seen = probes.seen(case, cluster, [Query(each, "A") for each in names])
+        case.judged()
+        first = next((each for each in seen.asked if each.own), None)
+        if first is None or first.name != plain(found) or {fact.data for fact in first.own} != {address}:
+            case.fail(
+                "DNS-SEARCH-031",
+                question=f"A {name} from a pod of namespace {namespace}, which asks for {', '.join(names)}",
+                expected=f"{found}: {address}",
+                got="nothing" if first is None else f"{first.name}: {worded(first.answer)}",
+                because=("DNS-SEARCH-031",),
+            )
+
+
+@invariant(
+    "dns.dual-queries",
+    kind=Kind.STATED,
+    requirements=("DNS-SEARCH-034",),
+    asks=("resolve",),
+    level=Level.SHOULD,
+    classes=("exists", "does not exist"),
+)
+def dual_queries(case: Case) -> None:
+    """Of each name that a look-up comes to, A and AAAA agree on whether it exists."""
+    seen = view(case)
+    names = [
+        name
+        for wanted in lookups(case.cluster)
+        for name in candidates(wanted.name, resolver_config(case.cluster, wanted.pod))
+        if in_zone(name, case.cluster)
+    ]
+    for name in dict.fromkeys(names):
+        _, service = seen.about(plain(name), "A")
+        if service is not None and service.kind is Published.EXTERNAL_NAME:
+            continue  # the answer is that of somebody else
+        one, other = seen.ask(case, [Query(name, "A"), Query(name, "AAAA")])
+        case.judged("exists" if one.answer.rcode is Rcode.NOERROR else "does not exist")
+        if one.answer.rcode is not other.answer.rcode:
+            case.fail(
+                "DNS-SEARCH-034",
+                question=asked_in_words(other.query),
+                expected=f"{one.answer.rcode.value}, as for A",
+                got=worded(other.answer),
+                because=("DNS-SEARCH-034",),
+            )
 
 
 _Judged = tuple[Pod, NamespacedName, ResolverConfig, ResolverConfig]
@@ -163,82 +259,18 @@ def resolver_searches(case: Case) -> None:
             or labels_below(plain(search), zone) is not None
         ]
         first = 3 if base is Base.CLUSTER else 0
-        if tuple(rest) != expected.searches or got.searches[:first] != expected.searches[:first]:
+        wanted = expected.searches
+        if len(rest) < len(wanted) and _is_full(got.searches):
+            wanted = wanted[: len(rest)]  # the node's own have taken their places
+        if tuple(rest) != wanted or got.searches[:first] != expected.searches[:first]:
             rule = {Base.CLUSTER: "DNS-SEARCH-003", Base.NODE: "DNS-SEARCH-005"}.get(base, "DNS-SEARCH-007")
             _fail(case, rule, pod, name, "search list", expected.searches, got.searches)
 
 
-_LONGEST_LABEL = 63
-
-
-def _domain(length: int, letter: str = "a") -> str:
-    """A domain of so many characters."""
-    text = (f"{_LONGEST_LABEL * letter}." * 5)[:length]
-    return f"{text[:-2]}.b" if text.endswith(".") else text
-
-
-def _own(policy: str, *searches: str, nameservers: tuple[str, ...] = ()) -> PodSpec:
-    return PodSpec(dns_policy=policy, dns_config=PodDNSConfig(nameservers, searches))
-
-
-def _limits(cluster: Cluster) -> dict[str, tuple[str, PodSpec]]:
-    """Pods that meet a limit or go beyond it, by name, each with its requirement.
-
-    What the API takes: at most 3 servers, and 32 domains of 2048 characters in all.
-    """
-    servers = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
-    domains = tuple(f"n{number}.example.com" for number in range(MOST_SEARCHES))
-    # With the zone's own three domains before them, one of these lines just fits and the other does not.
-    before = len(" ".join(search_domains(cluster, NamespacedName(_PLACE, "")))) + 1
-    long = tuple(_domain(LONGEST_SEARCH, letter) for letter in "cdefghi")
-    longest = _domain(LONGEST_SEARCH)
-    rest = LONGEST_SEARCH_LINE - before - len(" ".join(long)) - 1
-    return {
-        "servers": ("DNS-SEARCH-011", _own("ClusterFirst", nameservers=servers)),
-        "own-servers": ("DNS-SEARCH-011", _own("None", nameservers=servers)),
-        "domains": ("DNS-SEARCH-012", _own("ClusterFirst", *domains)),
-        "own-domains": ("DNS-SEARCH-012", _own("None", *domains, nameservers=servers[:1])),
-        "long": (
-            "DNS-SEARCH-012",
-            _own("None", f"{longest}.", longest, "b", nameservers=servers[:1]),
-        ),
-        "line": ("DNS-SEARCH-012", _own("ClusterFirst", *long, _domain(rest))),
-        "longer-line": ("DNS-SEARCH-012", _own("ClusterFirst", *long, _domain(rest + 1))),
-    }
-
-
-_PLACE = "default"
-
-
-@invariant(
-    "dns.resolver-limits",
-    kind=Kind.METAMORPHIC,
-    requirements=("DNS-SEARCH-011", "DNS-SEARCH-012"),
-    asks=("resolver_configs",),
-)
-def resolver_limits(case: Case) -> None:
-    """A resolv.conf has 3 servers and 32 domains at most, none and no line too long; what is last goes."""
-    limits = _limits(case.cluster)
-    added = tuple(
-        Pod(ObjectMeta(name=name, namespace=_PLACE, uid=f"probe-{name}"), spec, PodStatus(phase="Running"))
-        for name, (_, spec) in limits.items()
-    )
-    cluster = evolve(case.cluster, pods=(*case.cluster.pods, *added))
-    other = case.variant(evolve(case.example, cluster=cluster))
-    names = [NamespacedName(_PLACE, name) for name in limits]
-    answers = other.ask("resolver_configs", names)
-    for pod, name, (rule, _), got in zip(added, names, limits.values(), answers, strict=True):
-        case.judged()
-        expected = resolver_config(cluster, name)
-        if rule == "DNS-SEARCH-011" and got.nameservers != expected.nameservers:
-            _fail(case, rule, pod, name, "nameservers", expected.nameservers, got.nameservers)
-        # The node's own domains, which are not known, come after the zone's and take the place of others.
-        node = len(got.searches) - len(expected.searches)
-        alike = got.searches == expected.searches
-        if base_of(pod) is Base.CLUSTER and set(got.searches) - set(expected.searches):
-            alike = len(" ".join(got.searches)) <= LONGEST_SEARCH_LINE and node <= 0
-        if not alike:
-            _fail(case, rule, pod, name, "search list", expected.searches, got.searches)
+def _is_full(searches: tuple[str, ...]) -> bool:
+    """Whether domains may be missing at the end, as some of the node's own did not fit (DNS-SEARCH-012)."""
+    room = LONGEST_SEARCH_LINE - len(" ".join(searches))
+    return len(searches) == MOST_SEARCHES or room <= LONGEST_SEARCH
 
 
 @invariant(

@@ -188,20 +188,26 @@ def _condition_rule(expected: EndpointConditions, got: EndpointConditions) -> st
 @invariant(
     "endpoints.hostname-agrees",
     kind=Kind.AGREEMENT,
-    requirements=("EP-015",),
+    requirements=("EP-015", "DNS-SEARCH-042"),
     asks=("endpoint_slices",),
     classes=("without a host name",),
 )
 def hostname_agrees(case: Case) -> None:
-    """An endpoint has the pod's host name exactly if the pod's subdomain is the Service's name."""
+    """An endpoint has the pod's host name exactly if the pod's subdomain is the Service's name, and in the
+    host's network too.
+    """
+    in_host_network = {
+        (pod.metadata.namespace, pod.metadata.name) for pod in case.cluster.pods if pod.spec.host_network
+    }
     for item in answered(case):
         for wanted, found in item.pairs():
             expected, got = wanted.endpoint.hostname, found.endpoint.hostname or None
             case.judged("with a host name" if expected else "without a host name")
             if got != expected:
+                on_host = expected is not None and (item.name.namespace, wanted.pod) in in_host_network
                 _fail(
                     case,
-                    "EP-015",
+                    "DNS-SEARCH-042" if on_host else "EP-015",
                     item,
                     wanted,
                     expected=f"host name {expected}" if expected else "no host name",

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from conformance.example import Example
 from conformance.invariants.base import Case, Kind, invariant
 from conformance.invariants.environment import probes
 from conformance.invariants.environment.probes import variables_of
-from reference.objects import Container
+from reference.environment import after_change
+from reference.objects import Cluster, Container, Service
 from reference.questions import ContainerName, Environment
 
 _ASKS = ("environment",)
@@ -75,3 +79,50 @@ def restart(case: Case) -> None:
     probes.expect(case, "ENV-ORDER-001", names[0], before[0], absent)
     probes.expect(case, "ENV-ORDER-003", names[0], after[0], variables_of(middle))
     probes.expect(case, "ENV-ORDER-003", names[1], after[1], absent)
+
+
+@invariant(
+    "environment.recreated-service",
+    kind=Kind.METAMORPHIC,
+    requirements=("ENV-ORDER-009",),
+    asks=_ASKS,
+    classes=("runs on", "restarted"),
+)
+def recreated_service(case: Case) -> None:
+    """A container that runs on is not told of the new address of a Service that was deleted and made again;
+    once it is restarted, it is.
+    """
+    cluster = case.cluster
+    first = probes.service(cluster, _SPACE, "again", 1)
+    second = probes.service(cluster, _SPACE, "again", 2, created=probes.LATE + 5)
+    name = ContainerName(_SPACE, "probe", "main")
+
+    def state(service: Service, at: int) -> Cluster:
+        pod = probes.pod(cluster, _SPACE, name.pod, 1, at=at, created=probes.EARLY)
+        return probes.added(cluster, services=[service], pods=[pod])
+
+    before = state(first, probes.LATE)
+    names = sorted({*variables_of(first), *variables_of(second)})
+    for after, met in (
+        (state(second, probes.LATE), "runs on"),
+        (state(second, probes.LATE + 10), "restarted"),
+    ):
+        related = case.variant(Example(cluster=before)).moved(after)
+        (got,) = related.ask("environment", [name])
+        right = [allowed.canonical() for allowed in after_change(before, after, name)]
+        values = [tuple(each.variables.get(variable) for variable in names) for each in right]
+        case.judged(met)
+        found = tuple(got.variables.get(variable) for variable in names)
+        if got.error is not None or found not in values:
+            case.fail(
+                "ENV-ORDER-009",
+                question=f"the variables of Service again in container {name}, which {met}",
+                expected=" or ".join(_listed(names, each) for each in values),
+                got=got.error or _listed(names, found),
+                because=("ENV-ORDER-009",),
+            )
+
+
+def _listed(names: Sequence[str], values: Sequence[str | None]) -> str:
+    pairs = [f"{name}={value}" for name, value in zip(names, values, strict=True) if value is not None]
+    return ", ".join(pairs) or "none"

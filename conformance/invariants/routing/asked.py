@@ -11,8 +11,8 @@ from conformance.invariants.base import Case
 from conformance.invariants.routing.allowed import Allowed, Situation, allowed, situation
 from conformance.model import model_of
 from conformance.observe import decisions
-from conformance.questions.routing import flows
-from reference.questions import Backend, ClientKind, Decision, Flow, Outcome
+from conformance.questions.routing import NOBODY, flows, internal_ip
+from reference.questions import Backend, Client, ClientKind, Connection, Decision, Flow, Outcome
 from reference.routing import Destination, Match, RoutingTable
 from reference.routing.affinity import timeout
 from reference.routing.table import NOT_A_SERVICE
@@ -198,25 +198,28 @@ def _paired(
     )
 
 
-def is_answered_past_the_node(item: Asked) -> bool:
-    """Whether a pod is forwarded at another node under its own address (ETP-014).
-
-    The answer then comes back past that node, unless the endpoint is there as well.
-    """
-    return (
-        item.place is not None
-        and item.flow.client.kind is ClientKind.POD
-        and item.place.node.name != item.place.own.name
-        and item.expected.outcome is Outcome.FORWARD
-        and item.expected.masqueraded != item.expected.backends
-    )
-
-
 def is_alike(case: Case, wanted: Outcome, got: Outcome) -> bool:
     """Whether an outcome is the wanted one, as far as the implementation can tell.
 
     Who only sees connections may not be able to tell a packet that nobody took up from one
-    that was dropped, and then says that it was; who says that nobody took it up can tell.
+    that was dropped, and then says that it was.
     """
-    blind = not case.supports("route") and (wanted, got) == (Outcome.NOT_A_SERVICE, Outcome.DROP)
-    return wanted is got or blind
+    return wanted is got or (
+        (wanted, got) == (Outcome.NOT_A_SERVICE, Outcome.DROP) and not tells_what_is_let_be(case)
+    )
+
+
+def tells_what_is_let_be(case: Case) -> bool:
+    """Whether the implementation says of a packet to nobody's address that it was not dropped."""
+    return case.supports("route") or case.memo("tells what is let be", lambda: _tells(case))
+
+
+def _tells(case: Case) -> bool:
+    flows = [
+        Flow(Client(ClientKind.NODE, node.metadata.name, ip), nobody, 9, "TCP")
+        for node in case.cluster.nodes[:1]
+        for family, nobody in NOBODY.items()
+        if (ip := internal_ip(node, family)) is not None
+    ]
+    seen = case.ask("connect", [Connection(flow) for flow in flows])
+    return any(each.outcome is Outcome.NOT_A_SERVICE for each in seen)

@@ -157,9 +157,8 @@ def other_proxies(case: Case) -> None:
 @invariant(
     "routing.addresses-in-proxy-mode-are-left-alone",
     kind=Kind.STATED,
-    # Only the decision tells: a connection goes out to the load balancer, and may well end at an endpoint.
-    asks=("route",),
     requirements=("LB-002",),
+    asks=ROUTE,
     level=Level.CLASS,
     classes=("mode Proxy",),
 )
