@@ -33,7 +33,7 @@ def load_adapter(spec: str, *, timeouts: Waits | None = None, options: Options =
     start; an adapter that is found but does not start is an AdapterFailure.
     """
     if is_program(spec):
-        command = command_line(spec, options)
+        command = command_line(spec, options, timeouts=timeouts)
         from conformance.adapters.jsonlines import JsonLines
 
         return _checked(Session(JsonLines(command, timeouts=timeouts)), spec)

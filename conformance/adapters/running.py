@@ -112,6 +112,8 @@ def _bound(command: Sequence[str]) -> list[str]:
 def found_program(program: str, path: str, where: str) -> str:
     """The absolute path of a program that is given by a path, or by a name on `path`."""
     if os.sep in program:
+        if Path(program).is_dir():
+            raise UsageError(f"{program!r} is a folder", where=where)
         if not Path(program).is_file():
             raise UsageError(f"there is no file {program!r}", where=where)
         if not os.access(program, os.X_OK):

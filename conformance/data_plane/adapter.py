@@ -18,6 +18,7 @@ from pathlib import Path
 from attrs import define
 
 from conformance.adapters.running import Running
+from conformance.adapters.timeouts import Timeouts, Waits
 from conformance.data_plane.network import Network
 from conformance.data_plane.program import DataPlaneError, Place, Program, Signal, deadline
 from conformance.data_plane.waiting import Waiting, in_order, is_going_on
@@ -33,16 +34,16 @@ from reference.questions import (
 )
 
 _API_PORT = 16443
-_CONVERGED = 20.0
-"""Seconds until a state has to be in the kernel."""
-_STARTED = 25.0
-"""Seconds until a process that was just started has to have brought it there; less than any wait for it."""
+_STARTED, _CONVERGED, _MOVED = 5 / 6, 4 / 6, 1 / 6
+"""The shares of the time for `apply` in which a state has to be in the kernel, by a process that
+was just started and by one that runs; and in which a program has to have taken up another zone.
+"""
+_ANSWERED = 5 / 6
+"""The share of the time for an answer after which a batch is given up."""
 _PAUSE = 0.001
 """Seconds between two looks whether it has."""
 _REMEMBERED = 180.0
 """Seconds for which the kernel tracks a UDP flow at the most, by default."""
-_ZONES = 5.0
-"""Seconds until a program has to have taken up another zone."""
 
 
 @define
@@ -58,10 +59,11 @@ class _Site:
 class DataPlane:
     """Judges a program by what packets meet; answers `connect` and `health_checks`."""
 
-    def __init__(self, program: Program, *, folder: Path) -> None:
+    def __init__(self, program: Program, *, folder: Path, timeouts: Waits | None = None) -> None:
         self._program = program
         self._folder = folder
-        self._network = Network()
+        self._timeouts: Waits = timeouts or Timeouts()
+        self._network = Network(batch_seconds=_ANSWERED * self._timeouts.answer)
         self._api = WatchApi()
         self._api.start()
         self._sites: dict[str, _Site] = {}
@@ -91,7 +93,7 @@ class DataPlane:
         self._network.prepare(wide)
         self._serve_nodes(wide)
         fresh = self._start_missing(wide)
-        self._settle(wide, _STARTED if fresh else _CONVERGED)
+        self._settle(wide, self._share(_STARTED if fresh else _CONVERGED))
 
     def update(self, cluster: Cluster) -> None:
         """As `apply`: what changed is all that programs are told in any case."""
@@ -103,7 +105,7 @@ class DataPlane:
             site.running.stop()
         for site in self._sites.values():
             site.running = self._started(site.node, self._wide, site.kubeconfig)
-        self._settle(self._wide, _STARTED)
+        self._settle(self._wide, self._share(_STARTED))
 
     def close(self) -> None:
         """End every process, and take away every namespace."""
@@ -159,6 +161,10 @@ class DataPlane:
             for signal in signals:
                 self._await(signal, end, seconds)
 
+    def _share(self, share: float) -> float:
+        """So much of the time that is waited for a state; the first one is waited for as a start."""
+        return share * min(self._timeouts.apply, self._timeouts.start)
+
     def _await(self, signal: Signal, end: float, seconds: float) -> None:
         missing = signal.nodes
         while missing:
@@ -167,7 +173,7 @@ class DataPlane:
                 return
             self._check()
             if time.monotonic() > end:
-                reason = f"did not bring the cluster into the kernel within {seconds:g} s ({signal.part})"
+                reason = f"did not bring the cluster into the kernel within {seconds:.3g} s ({signal.part})"
                 raise self._given_up(missing[0], reason)
             time.sleep(_PAUSE)
 
@@ -186,14 +192,15 @@ class DataPlane:
         nodes = {site.node.metadata.name: site.node for site in self._sites.values()}
         nodes |= {node.metadata.name: node for node in cluster.nodes}
         self._api.replace(objects={"nodes": [served.node_object(node) for node in nodes.values()]})
-        end = deadline(_ZONES)
+        seconds = self._share(_MOVED)
+        end = deadline(seconds)
         for site, before in moved:
             while before and any(
                 (self._taken_up(site) or before).get(name) == value for name, value in before.items()
             ):
                 self._check()
                 if time.monotonic() > end:
-                    reason = f"did not take up the node's zone within {_ZONES:g} s"
+                    reason = f"did not take up the node's zone within {seconds:.3g} s"
                     raise self._given_up(site.node.metadata.name, reason)
                 time.sleep(_PAUSE)
 

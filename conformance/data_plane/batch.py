@@ -23,8 +23,8 @@ from reference.questions import Connection, Flow
 
 PATIENCE = (0.05, 0.45, 2.5)
 """Seconds without an answer after which the first, second and third attempt are given up."""
-TOO_LONG = 50.0
-"""Seconds after which a batch is given up: before the suite gives up waiting for it."""
+BATCH_SECONDS = 25.0
+"""Seconds after which a batch is given up: before whoever asks gives up waiting for it."""
 _SLOWER = 4
 """The first attempt waits as many times as long as the slowest answer so far took."""
 _FLOODED = 1.0
@@ -53,9 +53,11 @@ class Batch:
         expected: Expected | None,
         *,
         patience: Sequence[float] = PATIENCE,
+        seconds: float = BATCH_SECONDS,
     ) -> None:
         self._loop = loop
         self._patience = patience
+        self._seconds = seconds
         self._attempts = attempts
         self._expected = expected
         self._waiting: dict[int, deque[Attempt]] = {}
@@ -81,13 +83,13 @@ class Batch:
                     continue
             self._enqueue(attempt)
         left = len(self._attempts)
-        until = time.monotonic() + TOO_LONG
+        until = time.monotonic() + self._seconds
         try:
             while left:
                 left -= self._step()
                 if left and time.monotonic() > until:
                     raise NetworkError(
-                        f"{left} of {len(self._attempts)} connections were not done in {TOO_LONG:.0f} s",
+                        f"{left} of {len(self._attempts)} connections were not done in {self._seconds:.3g} s",
                         where="network",
                         hint="is the machine overloaded, or does the proxy answer late?",
                     )

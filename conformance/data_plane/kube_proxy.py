@@ -11,19 +11,19 @@ from typing import Any
 
 import yaml
 
+from conformance.adapters.programs import BUILT_IN
 from conformance.adapters.running import found_program, output_of
 from conformance.data_plane.canary import canaries
 from conformance.data_plane.program import Fetch, Place, Signal
 from conformance.errors import UsageError, unknown
+from conformance.features import OLDEST
 from reference.objects import Cluster, Node
 from reference.routing.addresses import family_of
 
-MODES = ("iptables", "nftables")
-FLAVOURS = ("legacy", "nft")
+MODES = BUILT_IN["kube-proxy"].options["mode"]
+FLAVOURS = BUILT_IN["kube-proxy"].options["iptables"]
 """Both are called iptables: the one programs the kernel's old tables, the other nftables."""
 METRICS_PORT = 10249
-_OLDEST = {"iptables": (1, 29), "nftables": (1, 31)}
-"""nftables mode needs no feature gate since 1.31; older ones know other metrics and events."""
 _QUEUED = re.compile(r"^kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds(\S*) (\S+)", re.MULTILINE)
 _MORE_PATHS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
@@ -53,11 +53,10 @@ class KubeProxy:
             raise UsageError(f"is no kube-proxy: it calls itself {text[:80]!r}", where=self._binary)
         self._version = numbers.group()
         minor = int(numbers.group(1)), int(numbers.group(2))
-        if minor < _OLDEST[mode]:
-            oldest = ".".join(map(str, _OLDEST[mode]))
-            raise UsageError(
-                f"{self._version} is too old for mode {mode}: {oldest} is needed", where=self._binary
-            )
+        if minor < OLDEST:
+            # It would be accused of what was right in its day.
+            oldest = ".".join(map(str, OLDEST))
+            raise UsageError(f"{self._version} is too old: {oldest} is needed", where=self._binary)
         tool = "nft" if mode == "nftables" else "iptables"
         needed = found_program(tool, self._path, f"mode {mode} of kube-proxy")
         self._tool = output_of([needed, "--version"], self._path, needed).splitlines()[0]

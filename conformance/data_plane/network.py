@@ -12,7 +12,7 @@ from types import TracebackType
 
 from conformance.data_plane.addresses import IPV4, IPV6, canonical, family_of, is_loopback
 from conformance.data_plane.associations import Association, Associations
-from conformance.data_plane.batch import Batch
+from conformance.data_plane.batch import BATCH_SECONDS, Batch
 from conformance.data_plane.clients import Attempt, SocketAttempt
 from conformance.data_plane.doubts import PATIENCE, unsteady
 from conformance.data_plane.errors import NetworkError, UnsupportedProtocolError
@@ -54,11 +54,17 @@ class Network:
     however it ends.  One thread uses it.
     """
 
-    def __init__(self, *, families: tuple[str, ...] = (IPV4, IPV6)) -> None:
-        """Raises NetworkError where the kernel or the privileges do not allow it."""
+    def __init__(
+        self, *, families: tuple[str, ...] = (IPV4, IPV6), batch_seconds: float = BATCH_SECONDS
+    ) -> None:
+        """Raises NetworkError where the kernel or the privileges do not allow it.
+
+        Connections that are not done within `batch_seconds` are given up.
+        """
         if not families or not set(families) <= {IPV4, IPV6}:
             raise NetworkError(f"no families of addresses: {families}", hint=f"{IPV4}, {IPV6}, or both")
         self._families = families
+        self._batch_seconds = batch_seconds
         self._ports = SourcePorts()
         _allow_descriptors()
         with ExitStack() as stack:
@@ -139,7 +145,7 @@ class Network:
         try:
             for at, group in groupby(by_time, key=lambda attempt: attempt.connection.at):
                 time.sleep(max(0.0, started + at - by_time[0].connection.at - time.monotonic()))
-                Batch(self._loop, list(group), expected_to_answer).run()
+                Batch(self._loop, list(group), expected_to_answer, seconds=self._batch_seconds).run()
             doubted = (attempt.connection.flow for attempt in attempts if _is_mended(attempt))
             unsure = unsteady(doubted, self._silent)
         finally:
@@ -157,7 +163,7 @@ class Network:
     def _silent(self, connections: Sequence[Connection]) -> list[bool]:
         """Which connections meet silence; those of one flow are made one after the other, and once."""
         attempts = [self._attempt(connection, connection.flow) for connection in connections]
-        Batch(self._loop, attempts, lambda _: False, patience=PATIENCE).run()
+        Batch(self._loop, attempts, lambda _: False, patience=PATIENCE, seconds=self._batch_seconds).run()
         return [attempt.failure is Failure.SILENT for attempt in attempts]
 
     def _client_and_service(self, connection: Connection) -> Hashable:

@@ -20,11 +20,15 @@ from typing import Any
 
 import click
 
+from conformance.adapters.timeouts import Timeouts
+from conformance.adapters.told import told_timeouts
 from conformance.dns_server.asking import PATIENCE, TRANSPORTS, Address
 from conformance.dns_server.coredns import CoreDns
 from conformance.dns_server.own import Own
 from conformance.errors import UsageError
 
+_TAKEN_UP = 2 / 3
+"""The share of the time for `apply` in which a server has to have taken a state up."""
 _API = "127.0.0.1:16443"
 _DOMAIN = "cluster.local"
 
@@ -52,7 +56,7 @@ def _manner(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@told_timeouts("conformance.dns_server")
 def main() -> None:
     """Serve a DNS server under test over standard input and output."""
 
@@ -66,13 +70,14 @@ def main() -> None:
 @click.option("--plugins", default="", help="more plugins, divided by ;")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="default: any that is free")
 @_manner
-def coredns(transport: str, timeout: float, **options: Any) -> None:
+@click.pass_obj
+def coredns(timeouts: Timeouts, /, transport: str, timeout: float, **options: Any) -> None:
     """Unmodified CoreDNS, a process for each cluster domain."""
 
     def made(folder: Path) -> Any:
         from conformance.dns_server.adapter import Manner, StartedServers
 
-        manner = Manner(transport=transport, patience=timeout)
+        manner = Manner(transport=transport, patience=timeout, seconds=_taken_up(timeouts))
         return StartedServers(CoreDns(**options), folder=folder, manner=manner)
 
     _serve(made)
@@ -88,7 +93,9 @@ def coredns(transport: str, timeout: float, **options: Any) -> None:
     "--pods", type=click.Choice(("", "verified")), default="", help="it answers for pods it has seen"
 )
 @_manner
+@click.pass_obj
 def dns(
+    timeouts: Timeouts,
     server: str,
     api: str,
     kubeconfig: str,
@@ -101,10 +108,10 @@ def dns(
     """A DNS server of your own, which runs or is started."""
 
     def made(folder: Path) -> Any:
-        from conformance.dns_server.adapter import TAKEN_UP, GivenServer, Manner, StartedServers
+        from conformance.dns_server.adapter import GivenServer, Manner, StartedServers
         from conformance.dns_server.servers import Given
 
-        manner = Manner(transport=transport, patience=timeout)
+        manner = Manner(transport=transport, patience=timeout, seconds=_taken_up(timeouts))
         if bool(server) is bool(command):
             raise UsageError("either `server` or `command` is needed", where="options of dns")
         if command:
@@ -114,11 +121,16 @@ def dns(
             api=_address(api, "api"),
             kubeconfig_path=kubeconfig,
             pods=bool(pods),
-            seconds=TAKEN_UP,
+            seconds=manner.seconds,
         )
         return GivenServer(given, domain=domain.rstrip("."), manner=manner)
 
     _serve(made)
+
+
+def _taken_up(timeouts: Timeouts) -> float:
+    """Seconds until a state has to be taken up: less than anybody waits for it."""
+    return _TAKEN_UP * min(timeouts.apply, timeouts.start)
 
 
 def _address(text: str, option: str) -> Address:

@@ -17,8 +17,11 @@ from tests.adapters.toy import Toy
 
 
 @click.group()
-def main() -> None:
-    """Programs that are fakes."""
+@click.option("--start", type=float)
+@click.option("--apply", type=float)
+@click.option("--answer", type=float)
+def main(start: float | None, apply: float | None, answer: float | None) -> None:
+    """Programs that are fakes, and are told how long they are waited for."""
 
 
 @main.command("proxy")

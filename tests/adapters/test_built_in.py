@@ -25,7 +25,13 @@ from tests.adapters.processes import command, gone
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs as adapters need POSIX")
 
-FAKE = BuiltIn(module="tests.adapters.fake_proxy", arguments=("proxy",), extra="fakes", packages=("attrs",))
+FAKE = BuiltIn(
+    module="tests.adapters.fake_proxy",
+    arguments=("proxy",),
+    extra="fakes",
+    packages=("attrs",),
+    takes_more=True,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +97,30 @@ def test_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is run by the interpreter that runs the suite, its own words first, then its options."""
     monkeypatch.setitem(programs.BUILT_IN, "kube-proxy", evolve(programs.BUILT_IN["kube-proxy"], packages=()))
     program, flag, code, *rest = command_line("kube-proxy", words("mode=iptables"))
-    assert (program, flag, rest) == (sys.executable, "-c", ["kube-proxy", "--mode=iptables"])
+    assert (program, flag) == (sys.executable, "-c")
+    # It has to give up before those who wait for it.
+    assert rest == ["--start=30", "--apply=30", "--answer=30", "kube-proxy", "--mode=iptables"]
+    *_, apply, answer, _ = command_line("kube-proxy", timeouts=Timeouts(apply=7.5, answer=3))
+    assert (apply, answer) == ("--apply=7.5", "--answer=3")
     assert "run_module('conformance.data_plane'" in code
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "message"),
+    [
+        ("kube-proxy", ["mode=ipvs"], "unknown mode of kube-proxy 'ipvs' .did you mean 'iptables'"),
+        ("kube-proxy", ["mod=nftables"], "unknown option of kube-proxy 'mod'.*did you mean 'mode'"),
+        ("data-plane", ["release=1"], "data-plane: needs the option program"),
+    ],
+)
+def test_options_are_looked_at_before_the_start(
+    adapter: str, options: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be an option, or its value, is told in the words of options; others are a program's own."""
+    monkeypatch.setitem(programs.BUILT_IN, adapter, evolve(programs.BUILT_IN[adapter], packages=()))
+    with pytest.raises(UsageError, match=message):
+        command_line(adapter, words(*options))
+    assert command_line("data-plane", words("program=a:B", "x=1"))[-2:] == ["--program=a:B", "--x=1"]
 
 
 def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

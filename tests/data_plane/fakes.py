@@ -14,6 +14,7 @@ _PROFILE = """
 name: hurried
 description: Parity with kube-proxy, looked at for a short time.
 extends: kube-proxy-iptables
+timeouts: {{start: 30, apply: 20}}
 budget: {{shrink_seconds: 2, clock_seconds: 1}}
 limits: {{services: 4, pods: 5}}
 adapter_options:

@@ -78,7 +78,7 @@ def test_one_that_ends_while_it_is_asked_is_told() -> None:
 
 def test_one_that_does_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """When its time is up it is told with its log, and the next state has a new process."""
-    monkeypatch.setattr(module, "_STARTED", 1.0)
+    monkeypatch.setattr(module, "_STARTED", 1 / 30)
 
     class Lazy(Tiny):
         lazy = True
@@ -97,7 +97,7 @@ def test_one_that_does_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None
             plane.apply(_CLUSTER)
         assert not plane._sites
         program.lazy = False
-        monkeypatch.setattr(module, "_STARTED", 25.0)
+        monkeypatch.setattr(module, "_STARTED", 5 / 6)
         plane.apply(_CLUSTER)
         assert _forwards(plane)
 
