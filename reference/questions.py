@@ -172,6 +172,11 @@ class Decision:
     rules: tuple[str, ...] = field(default=(), eq=False)
 
 
+FIRST_PORT_IN_TURN = 32768
+"""From it on source ports are used in turn, each for a new flow."""
+PORTS_IN_TURN = 28000
+
+
 @frozen
 class Connection:
     """One connection to be made for real: `flow`, at `at` seconds on the cluster's clock.
@@ -187,6 +192,11 @@ class Connection:
     flow: Flow
     at: int = 0
     source_port: int = 0
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it may belong to a UDP flow that was there before (SYNC-16)."""
+        return self.flow.protocol == "UDP" and 0 < self.source_port < FIRST_PORT_IN_TURN
 
 
 @frozen

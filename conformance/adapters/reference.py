@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ReferenceAdapter:
     """Answers every operation by the model; `connect` picks by chance, from `seed`, anew with each `apply`.
 
-    As in a kernel, records of affinity outlive batches and updates.
+    As in a kernel, records of affinity and UDP flows outlive batches and updates.
 
     A subclass that changes `answer` or `pick` changes what the implementation does.
     """
@@ -39,6 +39,7 @@ class ReferenceAdapter:
     def _begin(self) -> None:
         self._random = random.Random(self.seed)
         self._affinity: AffinityState | None = None
+        self._flows: dict[tuple[q.Flow, int], q.Observation] = {}
         self._now = 0
 
     @property
@@ -54,10 +55,10 @@ class ReferenceAdapter:
         self._begin()
 
     def update(self, cluster: Cluster) -> None:
-        """Move to this state: as `apply`, but records of affinity are kept, and chance goes on."""
-        chance, affinity, now = self._random, self._affinity, self._now
+        """Move to this state: as `apply`, but records of affinity and flows are kept, and chance goes on."""
+        chance, affinity, now, flows = self._random, self._affinity, self._now, self._flows
         self.apply(cluster)
-        self._random, self._now = chance, now
+        self._random, self._now, self._flows = chance, now, flows
         self._affinity = None if affinity is None else affinity.synced(self.model.routing)
 
     def restart(self) -> None:
@@ -143,6 +144,10 @@ class ReferenceAdapter:
         self, table: RoutingTable, state: AffinityState, connection: q.Connection
     ) -> tuple[q.Observation, AffinityState]:
         """What one connection meets, and the affinity state after it."""
+        key = connection.flow, connection.source_port
+        known = self._flows.get(key) if connection.may_go_on else None
+        if known is not None and known.backend and self.stays(table, connection.flow, known.backend):
+            return known, state
         decision = self.decide(table, state, connection)
         if decision.outcome is not q.Outcome.FORWARD:
             return q.Observation(decision.outcome), state
@@ -153,6 +158,8 @@ class ReferenceAdapter:
             backend=backend,
             source_ip=table.node_address(connection.flow) if masqueraded else connection.flow.client.ip,
         )
+        if connection.may_go_on:
+            self._flows[key] = observation
         return observation, state.record(table, connection, backend)
 
     def decide(self, table: RoutingTable, state: AffinityState, connection: q.Connection) -> q.Decision:
@@ -162,6 +169,12 @@ class ReferenceAdapter:
             return kept
         decision = in_mode(table, connection.flow, self.mode)
         return kept if decision == table.decide(connection.flow) else decision
+
+    def stays(self, table: RoutingTable, flow: q.Flow, backend: q.Backend) -> bool:
+        """Whether an established UDP flow goes on to its endpoint."""
+        from reference.routing import stays
+
+        return stays(table, flow, backend)
 
     def pick(self, backends: Sequence[q.Backend]) -> q.Backend:
         """One of the eligible backends, each as likely as any other."""

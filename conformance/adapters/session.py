@@ -16,10 +16,7 @@ from conformance.areas import OPERATIONS
 from conformance.errors import unknown
 from conformance.example import Example
 from reference.objects import Cluster
-from reference.questions import Connection
-
-FIRST_PORT_IN_TURN = 32768
-PORTS_IN_TURN = 28000
+from reference.questions import FIRST_PORT_IN_TURN, PORTS_IN_TURN, Connection
 
 
 class Session:

@@ -21,7 +21,7 @@ from conformance.adapters.running import Running
 from conformance.adapters.timeouts import Timeouts, Waits
 from conformance.data_plane.network import Network
 from conformance.data_plane.program import DataPlaneError, Place, Program, Signal, deadline
-from conformance.data_plane.waiting import Waiting, in_order, is_going_on
+from conformance.data_plane.waiting import Waiting, in_order
 from conformance.data_plane.widening import Memory
 from conformance.model import model_of
 from conformance.watch_api import WatchApi, kubeconfig, served
@@ -122,7 +122,7 @@ class DataPlane:
         """What each connection met."""
         self._check()
         table = model_of(self._cluster).routing
-        if any(is_going_on(connection) for connection in connections):
+        if any(connection.may_go_on for connection in connections):
             self._remembered = deadline(_REMEMBERED)
         seen = self._network.connect(
             connections,

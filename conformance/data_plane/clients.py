@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from typing import Any
 
-from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane.addresses import FREE_BIND, SOCKET_FAMILIES, family_of
 from conformance.data_plane.errors import NetworkError
 from conformance.data_plane.icmp import RECEIVE_ERRORS, Error, Failure, failure_of, read_error
@@ -25,7 +24,7 @@ from conformance.data_plane.loop import Loop
 from conformance.data_plane.namespaces import Namespace
 from conformance.data_plane.nowhere import Nowhere
 from conformance.data_plane.source_ports import SourcePorts
-from reference.questions import Connection
+from reference.questions import FIRST_PORT_IN_TURN, Connection
 
 _KINDS = {
     "TCP": socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,

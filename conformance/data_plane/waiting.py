@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 
-from conformance.adapters.session import FIRST_PORT_IN_TURN
 from conformance.data_plane.addresses import is_loopback
 from reference.objects import Cluster
 from reference.questions import Connection, Flow, Observation, Outcome
@@ -54,11 +53,6 @@ def _region(cluster: Cluster, table: RoutingTable, flow: Flow) -> str:
     if any(inside(flow.ip, cidr) for cidr in cluster.settings.service_cidrs):
         return "Services"
     return "elsewhere"
-
-
-def is_going_on(connection: Connection) -> bool:
-    """Whether it may belong to a flow that was there before (SYNC-16)."""
-    return connection.flow.protocol == "UDP" and 0 < connection.source_port < FIRST_PORT_IN_TURN
 
 
 def in_order(table: RoutingTable, connection: Connection) -> Hashable | None:

@@ -9,7 +9,7 @@ clusters all combinations are met and equal clusters are asked equal questions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -25,7 +25,15 @@ from reference.objects import (
     Service,
     ServicePort,
 )
-from reference.questions import Client, ClientKind, Connection, Flow, HealthCheck
+from reference.questions import (
+    FIRST_PORT_IN_TURN,
+    PORTS_IN_TURN,
+    Client,
+    ClientKind,
+    Connection,
+    Flow,
+    HealthCheck,
+)
 from reference.routing.addresses import IPV4, IPV6, family_of
 
 MOST_FLOWS = 40
@@ -290,6 +298,16 @@ def health_checks(cluster: Cluster) -> tuple[HealthCheck, ...]:
     )
 
 
+def each_new(flows: Iterable[Flow]) -> list[Connection]:
+    """One connection of each flow, each from another source port, all at once."""
+    return [
+        Connection(flow, 0, FIRST_PORT_IN_TURN + index % PORTS_IN_TURN) for index, flow in enumerate(flows)
+    ]
+
+
 def burst(flow: Flow, *, count: int, at: int = 0, apart: int = 0) -> tuple[Connection, ...]:
     """`count` connections of one flow, each from another source port, `apart` seconds after one another."""
-    return tuple(Connection(flow, at + index * apart, 32768 + index % 28000) for index in range(count))
+    return tuple(
+        Connection(flow, at + index * apart, FIRST_PORT_IN_TURN + index % PORTS_IN_TURN)
+        for index in range(count)
+    )

@@ -24,6 +24,7 @@ from reference.routing.candidates import (
     local_set,
 )
 from reference.routing.decision import decide_matched
+from reference.routing.flows import stays
 from reference.routing.frontends import (
     Destination,
     Match,
@@ -58,6 +59,7 @@ __all__ = [
     "match_node_port",
     "processing_node",
     "proxy_node",
+    "stays",
 ]
 
 

@@ -26,6 +26,7 @@ class Candidate:
 
     backend: Backend
     ready: bool
+    serving: bool
     draining: bool
     """Serving and terminating and not ready: of use when nothing is ready (RT-009)."""
     terminating: bool
@@ -52,6 +53,7 @@ def candidate(endpoint: Endpoint, port: int) -> Candidate:
     return Candidate(
         Backend(endpoint.addresses[0], port),
         ready,
+        serving,
         serving and terminating and not ready,
         terminating,
         endpoint.node_name,

@@ -18,7 +18,7 @@ from conformance.engine.generation import drawn
 from conformance.engine.hunt import hunt
 from conformance.example import Example
 from conformance.faults import Fault, all_faults
-from conformance.faults.routing.arrivals import UdpFlowsStayWhereNothingServes
+from conformance.faults.routing.flows import UdpFlowsStayWhereNothingServes
 from conformance.faults.routing.making import Proxy
 from conformance.faults.routing.modes import FreeAddressesAreLetBe, InMode, Nftables
 from conformance.invariants.base import Case, Deviation, Invariant, Kind, registered

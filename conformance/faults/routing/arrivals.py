@@ -17,9 +17,8 @@ from reference.objects import (
     ServicePort,
     ServiceSpec,
 )
-from reference.questions import Connection, Decision, Flow, Observation, Outcome
-from reference.routing import Match, RoutingTable, table
-from reference.routing.addresses import family_of
+from reference.questions import Decision, Flow, Outcome
+from reference.routing import RoutingTable, table
 from reference.routing.frontends import is_proxied
 
 
@@ -51,50 +50,6 @@ class EmptyAfterARestart(Proxy):
     def restart(self) -> None:
         """Restart with the applied state."""
         self.model = Model(evolve(self.cluster, services=()))
-
-
-@behaves("SYNC-16")
-class UdpFlowsAreForEver(Proxy):
-    """What became of the first packet of a UDP flow becomes of all that follow from its source port."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flows: dict[tuple[Flow, int], Observation] = {}
-
-    def apply(self, cluster: Cluster) -> None:
-        """Begin anew."""
-        super().apply(cluster)
-        self.flows = {}
-
-    def update(self, cluster: Cluster) -> None:
-        """Move to this state; flows are left as they are."""
-        flows = self.flows
-        super().update(cluster)
-        self.flows = flows
-
-    def seen(self, connection: Connection, observation: Observation) -> Observation:
-        """What is seen of a connection."""
-        if connection.flow.protocol != "UDP":
-            return observation
-        return self.flows.setdefault((connection.flow, connection.source_port), observation)
-
-
-@behaves("SYNC-16")
-class UdpFlowsStayWhereNothingServes(UdpFlowsAreForEver):
-    """UDP flows of a Service at which nothing serves are left alone, although something is ready."""
-
-    def seen(self, connection: Connection, observation: Observation) -> Observation:
-        """What is seen of a connection."""
-        before = super().seen(connection, observation)
-        match = self.model.routing.match(connection.flow)
-        if match is None or self._serves(match, connection.flow):
-            self.flows.pop((connection.flow, connection.source_port), None)
-            return super().seen(connection, observation)
-        return before
-
-    def _serves(self, match: Match, flow: Flow) -> bool:
-        slices = self.model.routing.usable_slices(match.service, family_of(flow.ip))
-        return any(each.conditions.serving is not False for piece in slices for each in piece.endpoints)
 
 
 @behaves("HEADLESS-001")

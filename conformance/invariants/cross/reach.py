@@ -20,7 +20,7 @@ from reference.objects import (
     Service,
     ServicePort,
 )
-from reference.questions import Backend, Client, Connection, Flow, Outcome
+from reference.questions import FIRST_PORT_IN_TURN, PORTS_IN_TURN, Backend, Client, Connection, Flow, Outcome
 
 ROUTING = "route|connect"
 
@@ -80,7 +80,7 @@ def follow(case: Case, flows: Sequence[Flow]) -> list[Reached]:
 
 def _source_port(flow: Flow) -> int:
     """A source port that follows from what is dialled, so that connections are independent."""
-    return 32768 + crc32(f"{flow.ip} {flow.port} {flow.protocol}".encode()) % 28000
+    return FIRST_PORT_IN_TURN + crc32(f"{flow.ip} {flow.port} {flow.protocol}".encode()) % PORTS_IN_TURN
 
 
 # -- where it may end ----------------------------------------------------------------

@@ -28,7 +28,7 @@ from conformance.invariants.routing.related import change_endpoints, change_spec
 from conformance.observe import probes_needed
 from conformance.questions.routing import burst
 from reference.objects import ClientIPConfig, Endpoint, ServiceSpec, SessionAffinityConfig
-from reference.questions import Backend, Connection
+from reference.questions import FIRST_PORT_IN_TURN, Backend, Connection
 
 
 @invariant(
@@ -106,7 +106,10 @@ def spreads(case: Case) -> None:
             continue
         related, (item,) = renew(case, found)
         assert item.allowed is not None
-        many = [Connection(flow, 0, 32768 + index) for index, flow in enumerate(clients(item.flow, count))]
+        many = [
+            Connection(flow, 0, FIRST_PORT_IN_TURN + index)
+            for index, flow in enumerate(clients(item.flow, count))
+        ]
         seen = backends_of(related.ask_again("connect", many))
         case.judged("a choice")
         if seen not in item.allowed.sets:

@@ -25,9 +25,9 @@ from conformance.invariants.routing.clients import (
 from conformance.invariants.routing.fresh import fresh
 from conformance.invariants.routing.records import renew
 from conformance.invariants.routing.related import change_slices
-from conformance.questions.routing import direct_frontends, internal_ip
+from conformance.questions.routing import direct_frontends, each_new, internal_ip
 from reference.objects import SERVICE_NAME_LABEL, Cluster, Endpoint, EndpointConditions, EndpointSlice
-from reference.questions import Connection, Flow, Outcome
+from reference.questions import FIRST_PORT_IN_TURN, Connection, Flow, Outcome
 from reference.routing import Destination
 from reference.routing.addresses import family_of
 
@@ -59,7 +59,7 @@ def restarts(case: Case) -> None:
         # Several clients, as one that is picked for anew may well be picked for alike.
         flows = clients(item.flow, BURST) if is_multipliable(item) else [item.flow]
         rounds = [
-            Connection(flow, turn * apart, 32768 + turn * BURST + index)
+            Connection(flow, turn * apart, FIRST_PORT_IN_TURN + turn * BURST + index)
             for turn in range(_ROUNDS)
             for index, flow in enumerate(flows)
         ]
@@ -92,7 +92,7 @@ def ends(case: Case) -> None:
         related, (item,) = renew(case, found)
         members = item.expected.backends
         flows = clients(item.flow, pairs_needed(len(members), case.alpha))
-        first = [Connection(flow, 0, 32768 + index) for index, flow in enumerate(flows)]
+        first = each_new(flows)
         second = [evolve(each, at=apart, source_port=each.source_port + len(flows)) for each in first]
         answers = related.ask_again("connect", [*first, *second])
         before, after = answers[: len(flows)], answers[len(flows) :]
@@ -123,9 +123,7 @@ def shared(case: Case) -> None:
         flows = [other.flow for other in _same_record(case, item) if _same_set(item, other)]
         if len(flows) < 2:
             continue
-        rounds = [
-            Connection(flow, 0, 32768 + index) for index, flow in enumerate(flows * (BURST // len(flows) + 1))
-        ]
+        rounds = each_new(flows * (BURST // len(flows) + 1))
         case.judged("several addresses")
         how = f" to {', '.join(f'{flow.ip}:{flow.port}' for flow in flows)}"
         one_endpoint(case, item, case.ask_again("connect", rounds), "AFF-005", how)
@@ -197,7 +195,7 @@ def policies(case: Case) -> None:
         # The widest choice first: what it leads to may be out of bounds at the other addresses.
         several.sort(key=lambda other: -len(other.expected.backends))
         rounds = several * 3
-        connections = [Connection(other.flow, 0, 32768 + index) for index, other in enumerate(rounds)]
+        connections = each_new(other.flow for other in rounds)
         case.judged("several policies")
         for other, got in zip(rounds, case.ask_again("connect", connections), strict=True):
             if got.backend not in other.expected.backends:
@@ -291,7 +289,7 @@ def _independent(
 ) -> None:
     """The picks for the two flows of a client are not always one endpoint address."""
     pairs = [flow for pair in zip(first, second, strict=True) for flow in pair]
-    connections = [Connection(flow, 0, 32768 + index) for index, flow in enumerate(pairs)]
+    connections = each_new(pairs)
     answers = case.ask_again("connect", connections)
     case.judged("two records")
     ips = [entry.backend.ip if entry.backend else "" for entry in answers]
@@ -320,14 +318,14 @@ def additions(case: Case) -> None:
     for found in affine(case)[:1]:
         related, (item,) = renew(case, found)
         flows = clients(item.flow, BURST) if is_multipliable(item) else [item.flow]
-        before = related.ask_again("connect", [Connection(flow, 0, 32768) for flow in flows])
+        before = related.ask_again("connect", [Connection(flow, 0, FIRST_PORT_IN_TURN) for flow in flows])
         moved = related.moved(_with_newcomers(related.cluster, item))
         if not all(
             isinstance(after, Served) and item.expected.backends < after.expected.backends
             for after in ask(moved, [item.flow])
         ):
             continue
-        answers = moved.ask_again("connect", [Connection(flow, 0, 32769) for flow in flows])
+        answers = moved.ask_again("connect", [Connection(flow, 0, FIRST_PORT_IN_TURN + 1) for flow in flows])
         case.judged("judged")
         for flow, was, got in zip(flows, before, answers, strict=True):
             if was.backend is not None and got.backend != was.backend:
@@ -380,7 +378,7 @@ def forgets(case: Case) -> None:
             continue
         related, (item,) = renew(case, found)
         flows = clients(item.flow, pairs_needed(len(item.expected.backends), case.alpha))
-        connections = [Connection(flow, 0, 32768 + index) for index, flow in enumerate(flows)]
+        connections = each_new(flows)
         before = related.ask_again("connect", connections)
         empty = related.moved(evolve(related.cluster, endpoint_slices=()))
         empty.ask_again("connect", connections[:1])

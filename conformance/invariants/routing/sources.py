@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from conformance.areas import Level
 from conformance.invariants.base import Case, Kind, invariant
-from conformance.invariants.routing.asked import ROUTE, Served, served, texts
+from conformance.invariants.routing.asked import ROUTE, Served, served, table, texts
+from conformance.questions import spread, turn_of
 from conformance.questions.routing import burst
 from reference.questions import Backend, ClientKind, Outcome
 from reference.routing import Destination
 from reference.routing.addresses import is_pod_address
+
+_MOST_ANSWERED = 6
+_EACH = 3
+_NEAR = "on the client's node"
 
 
 def _tells(item: Served) -> bool:
@@ -115,6 +120,46 @@ def hosts(case: Case) -> None:
                 question=item.text,
                 expected=f"an address of {item.flow.client.node}",
                 got=f"{observation.source_ip}, of {owner}",
+            )
+
+
+@invariant(
+    "routing.answers-come-from-where-was-dialled",
+    kind=Kind.STATED,
+    requirements=("RT-013",),
+    asks=("connect",),
+    classes=("endpoint on the client's node", "endpoint elsewhere"),
+)
+def answered(case: Case) -> None:
+    """A connection that has to be forwarded is answered, from the very address and port that the client
+    dialled, wherever the endpoint is.
+    """
+    found = [
+        item
+        for item in served(case)
+        if item.allowed is not None
+        and item.allowed.sets
+        and not item.allowed.refused
+        and not table(case).is_answered_past_the_node(item.flow)
+    ]
+    items = spread(found, most=_MOST_ANSWERED, turn=turn_of(case.cluster))
+    connections = [connection for item in items for connection in burst(item.flow, count=_EACH)]
+    places = {
+        each.addresses[0]: each.node_name
+        for piece in case.cluster.endpoint_slices
+        for each in piece.endpoints
+    }
+    for index, seen in enumerate(case.ask("connect", connections)):
+        item = items[index // _EACH]
+        near = places.get(seen.backend.ip) == item.flow.client.node if seen.backend else False
+        case.judged(f"endpoint {_NEAR if near else 'elsewhere'}")
+        if seen.outcome is not Outcome.FORWARD:
+            case.fail(
+                "RT-013",
+                question=item.text,
+                expected=f"an answer from {item.flow.ip}:{item.flow.port}",
+                got=seen.outcome.value,
+                because=item.expected.rules,
             )
 
 
