@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from attrs import frozen
+
 from conformance.adapters.serve import serve
 from conformance.data_plane.adapter import DataPlane
 from conformance.data_plane.canary import NAMESPACE
@@ -28,18 +30,18 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def _iptables_rules(chains: str) -> list[str]:
+def _iptables_rules(chains: str, *, tool: str = "iptables") -> list[str]:
     """The rules of the chains that match, but for those of the canary."""
-    lines = _run("iptables-save", "-t", "nat").splitlines()
+    lines = _run(f"{tool}-save", "-t", "nat").splitlines()
     return [line for line in lines if re.match(f"-A {chains} ", line) and NAMESPACE not in line]
 
 
-def _replace(rule: str, *, by: str = "") -> None:
+def _replace(rule: str, *, by: str = "", tool: str = "iptables") -> None:
     """Delete a rule, or put another in its place."""
     words = by or rule.replace("-A ", "-D ", 1)
     text = f"*nat\n{rule.replace('-A ', '-D ', 1)}\n{by}\nCOMMIT\n" if by else f"*nat\n{words}\nCOMMIT\n"
     subprocess.run(
-        ["iptables-restore", "--noflush"],
+        [f"{tool}-restore", "--noflush"],
         input=text,
         capture_output=True,
         text=True,
@@ -48,9 +50,15 @@ def _replace(rule: str, *, by: str = "") -> None:
     )
 
 
-def _forget_a_service_iptables() -> None:
-    for rule in _iptables_rules("KUBE-SERVICES"):
+def _forget_services_iptables(tool: str = "iptables") -> None:
+    for rule in _iptables_rules("KUBE-SERVICES", tool=tool):
         if "cluster IP" in rule:
+            _replace(rule, tool=tool)
+
+
+def _masquerade_nothing_iptables() -> None:
+    for rule in _iptables_rules("KUBE-POSTROUTING"):
+        if "MASQUERADE" in rule:
             _replace(rule)
 
 
@@ -71,6 +79,22 @@ def _nft(*words: str) -> str:
     return _run("nft", *words)
 
 
+def _forget_services_nftables(family: str = "ip") -> None:
+    if f"table {family} kube-proxy" not in _nft("list", "tables"):
+        return  # a node of one family
+    element = ("delete", "element", family, "kube-proxy", "service-ips")
+    text = _nft("list", "map", family, "kube-proxy", "service-ips")
+    for ip, protocol, port, target in re.findall(
+        r"([\da-f.:]+) \. (\w+) \. (\d+)(?: comment \"[^\"]*\")? : goto (service-\S+?)[,\s]", text
+    ):
+        if NAMESPACE not in target:
+            _nft(*element, f"{{ {ip} . {protocol} . {port} }}")
+
+
+def _masquerade_nothing_nftables() -> None:
+    _nft("flush", "chain", "ip", "kube-proxy", "masquerading")
+
+
 def _chains(pattern: str) -> list[tuple[str, str, str]]:
     """The rules of the chains that match, but for the canary's: the chain, the handle, the text."""
     found = []
@@ -83,15 +107,6 @@ def _chains(pattern: str) -> list[tuple[str, str, str]]:
         if rule and not begun and re.match(pattern, chain) and NAMESPACE not in chain:
             found.append((chain, rule.group(2), rule.group(1)))
     return found
-
-
-def _forget_a_service_nftables() -> None:
-    text = _nft("list", "map", "ip", "kube-proxy", "service-ips")
-    for ip, protocol, port, target in re.findall(
-        r"([\d.]+) \. (\w+) \. (\d+)(?: comment \"[^\"]*\")? : goto (service-\S+?)[,\s]", text
-    ):
-        if NAMESPACE not in target:
-            _nft("delete", "element", "ip", "kube-proxy", "service-ips", f"{{ {ip} . {protocol} . {port} }}")
 
 
 def _replace_nft(chain: str, handle: str, text: str) -> None:
@@ -124,21 +139,38 @@ def _lose_packets() -> None:
         _nft("add", "rule", "ip", "spoilt", hook, *lost.split())
 
 
-FAULTS: dict[str, dict[str, Callable[[], None]]] = {
-    "iptables": {
-        "forget-services": _forget_a_service_iptables,
-        "rewrite-targets": _rewrite_a_target_iptables,
-        "lose-a-backend": _lose_a_backend_iptables,
-        "lose-packets": _lose_packets,
-    },
-    "nftables": {
-        "forget-services": _forget_a_service_nftables,
-        "rewrite-targets": _rewrite_a_target_nftables,
-        "lose-a-backend": _lose_a_backend_nftables,
-        "lose-packets": _lose_packets,
-    },
+@frozen
+class Spoiling:
+    """What a fault does to the rules of one node, by the mode of kube-proxy; who reports it, as what."""
+
+    invariant: str
+    requirements: frozenset[str]
+    iptables: Callable[[], None]
+    nftables: Callable[[], None]
+
+
+_CLUSTER_IPS = "routing.cluster-ip-reaches-its-endpoints"
+_ROWS = frozenset({"RT-001", "HEADLESS-008"})
+"""HEADLESS-008 is about the Service of the API server, which every cluster has."""
+
+FAULTS: dict[str, Spoiling] = {
+    "forget-services": Spoiling(_CLUSTER_IPS, _ROWS, _forget_services_iptables, _forget_services_nftables),
+    "forget-services-of-ipv6": Spoiling(
+        _CLUSTER_IPS,
+        _ROWS,
+        lambda: _forget_services_iptables("ip6tables"),
+        lambda: _forget_services_nftables("ip6"),
+    ),
+    "rewrite-targets": Spoiling(_CLUSTER_IPS, _ROWS, _rewrite_a_target_iptables, _rewrite_a_target_nftables),
+    "lose-a-backend": Spoiling(_CLUSTER_IPS, _ROWS, _lose_a_backend_iptables, _lose_a_backend_nftables),
+    "lose-packets": Spoiling(_CLUSTER_IPS, _ROWS, _lose_packets, _lose_packets),
+    "masquerade-nothing": Spoiling(
+        "routing.answers-come-from-where-was-dialled",
+        frozenset({"RT-013"}),
+        _masquerade_nothing_iptables,
+        _masquerade_nothing_nftables,
+    ),
 }
-"""What each fault does to the rules of one node, by the mode of kube-proxy."""
 
 
 class Sabotaged(DataPlane):
@@ -162,7 +194,7 @@ def main(mode: str, binary: str, fault: str) -> int:
             os.dup2(2, 1)
             program = KubeProxy(mode=mode, binary=binary, folder=folder)
             adapter = Sabotaged(program, folder=folder)
-            adapter.fault = FAULTS[mode][fault]
+            adapter.fault = getattr(FAULTS[fault], mode)
             try:
                 serve(adapter, sys.stdin.buffer, answers)
             finally:

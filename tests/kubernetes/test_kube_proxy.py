@@ -87,7 +87,7 @@ def test_kube_proxy_conforms_but_for_what_is_known(mode: str, binary: Path) -> N
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("fault", list(FAULTS["iptables"]))
+@pytest.mark.parametrize("fault", list(FAULTS))
 def test_spoilt_rules_are_noticed(mode: str, fault: str, binary: Path) -> None:
     """Rules that are deleted or rewritten behind the proxy's back are reported as a deviation."""
     profile = _profile(mode, clusters=25, metamorphic=1, shrink_seconds=3)
@@ -98,7 +98,9 @@ def test_spoilt_rules_are_noticed(mode: str, fault: str, binary: Path) -> None:
         result = run(
             session,
             profile,
-            Options(clusters=profile.budget.clusters, only=["routing.cluster-ip-reaches-its-endpoints"]),
+            Options(clusters=profile.budget.clusters, only=[FAULTS[fault].invariant]),
         )
     (verdict,) = result.verdicts
     assert verdict.outcome is Outcome.DEVIATION, verdict
+    assert verdict.failure is not None
+    assert verdict.failure.requirement in FAULTS[fault].requirements, verdict.failure
