@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.data_plane.addresses import SOCKET_FAMILIES, family_of
 from conformance.data_plane.hosting import Hosting
+from conformance.data_plane.links import ROUTER
 from reference.objects import NamespacedName
 from reference.questions import HealthCheck, HealthCheckAnswer
 
@@ -26,7 +27,7 @@ _NOTHING = HealthCheckAnswer(0)
 class _Exchange:
     """One request and what has come of its answer."""
 
-    def __init__(self, check: HealthCheck, ip: str) -> None:
+    def __init__(self, check: HealthCheck, ip: str, *, mark: int) -> None:
         self._sent = False
         host = f"[{ip}]" if ":" in ip else ip
         self._request = _REQUEST.format(host=f"{host}:{check.port}").encode()
@@ -35,6 +36,8 @@ class _Exchange:
         self.socket = socket.socket(
             SOCKET_FAMILIES[family_of(ip)], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         )
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        self.socket.bind((ROUTER[family_of(ip)], 0))
         self.socket.connect_ex((ip, check.port))
 
     def ready(self) -> None:
@@ -108,13 +111,13 @@ def _ask(
 
 
 def _begun(check: HealthCheck, hosting: Hosting) -> _Exchange | None:
-    """A request from the node to itself; None for a node without an address of the family."""
+    """A request from outside, as of a load balancer; None for a node without an address of the family."""
     node = hosting.node(check.node)
     address = next((ip for ip in node.addresses if family_of(ip) == check.family), None)
     if address is None:
         return None
-    with node.host.inside():
-        return _Exchange(check, address)
+    with hosting.outside.inside():
+        return _Exchange(check, address, mark=node.mark)
 
 
 def _complete(data: bytes) -> bool:

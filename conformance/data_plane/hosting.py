@@ -53,6 +53,11 @@ class Hosting:
         return node
 
     @property
+    def outside(self) -> Namespace:
+        """What is on no node."""
+        return self._outside.namespace
+
+    @property
     def namespaces(self) -> list[Namespace]:
         """Where packets arrive: the outside, the nodes, and the pods of each."""
         return [

@@ -108,8 +108,7 @@ class Network:
     def health_checks(self, checks: Sequence[HealthCheck]) -> list[HealthCheckAnswer]:
         """What each health check node port answers.
 
-        Asked on the node itself, at its first address of the family: what is asked about is
-        the node's own server, and a load balancer's way to it is no part of it.
+        Asked from outside, as a load balancer does, at the node's first address of the family.
         """
         return ask_all(checks, self._hosting)
 
