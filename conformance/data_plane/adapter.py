@@ -61,6 +61,7 @@ class DataPlane:
 
     def __init__(self, program: Program, *, folder: Path, timeouts: Waits | None = None) -> None:
         self._program = program
+        self._keeps = bool(getattr(program, "looks_at_its_own_node_only", False))
         self._folder = folder
         self._timeouts: Waits = timeouts or Timeouts()
         self._network = Network(batch_seconds=_ANSWERED * self._timeouts.answer)
@@ -89,7 +90,7 @@ class DataPlane:
         """Serve the cluster; return when it is in the kernel of each of its nodes."""
         self._check()
         self._cluster = cluster
-        self._wide = wide = self._memory.widened(cluster)
+        self._wide = wide = self._memory.widened(cluster) if self._keeps else cluster
         self._network.prepare(wide)
         self._serve_nodes(wide)
         fresh = self._start_missing(wide)
@@ -189,6 +190,9 @@ class DataPlane:
             elif site is not None:
                 site.running.stop()
                 del self._sites[node.metadata.name]
+        if not self._keeps:
+            for name in self._sites.keys() - {node.metadata.name for node in cluster.nodes}:
+                self._sites.pop(name).running.stop()
         nodes = {site.node.metadata.name: site.node for site in self._sites.values()}
         nodes |= {node.metadata.name: node for node in cluster.nodes}
         self._api.replace(objects={"nodes": [served.node_object(node) for node in nodes.values()]})

@@ -35,6 +35,8 @@ class KubeProxy:
     default.  Whatever is wrong with these is a UsageError.
     """
 
+    looks_at_its_own_node_only = True
+
     def __init__(self, *, mode: str, binary: str = "kube-proxy", iptables: str = "", folder: Path) -> None:
         if mode not in MODES:
             raise unknown("mode", mode, MODES, where="option mode of kube-proxy")

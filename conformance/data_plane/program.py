@@ -32,7 +32,12 @@ class Place:
 
 
 class Program(Protocol):
-    """What is particular to a program: how it is configured and started."""
+    """What is particular to a program: how it is configured and started.
+
+    One that has `looks_at_its_own_node_only = True` is judged faster: its processes live on
+    when a cluster lacks their node, which stays in the API with them, and a node keeps an
+    address of a family that a cluster lacks.
+    """
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from conformance.data_plane import adapter as module
 from conformance.data_plane.adapter import DataPlane
@@ -44,6 +45,26 @@ def _forwards(plane: DataPlane) -> bool:
 
 def _pid(plane: DataPlane) -> int:
     return plane._sites["node-a"].running._process.pid
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_nodes_that_a_cluster_lacks(keeps: bool) -> None:
+    """Only a program that says so is left to serve a node that the cluster does not have."""
+
+    class Looking(Tiny):
+        looks_at_its_own_node_only = keeps
+
+    larger = evolve(_CLUSTER, nodes=(*_CLUSTER.nodes, worlds.node("node-z", "192.168.0.77")))
+    with _plane(Looking()) as plane:
+        plane.apply(larger)
+        running = plane._sites["node-z"].running
+        plane.apply(_CLUSTER)
+        assert ("node-z" in plane._sites) is keeps
+        assert running.ended is not keeps
+        assert _forwards(plane)
+        plane.apply(larger)
+        assert "node-z" in plane._sites
+        assert _forwards(plane)
 
 
 def test_one_that_ended_is_told_once_and_started_anew() -> None:

@@ -20,6 +20,7 @@ class Tiny:
     """One process of tiny_proxy.py for each node; `release` is what it calls its version."""
 
     name = "tiny-proxy"
+    looks_at_its_own_node_only = True
 
     def __init__(self, *, release: str = "0.1") -> None:
         self.version = release
