@@ -156,7 +156,7 @@ def test_what_is_no_answer_over_udp(reply: Reply, kind: type[AdapterFailure], re
 def test_a_flood() -> None:
     """Messages that nobody waits for come to an end."""
     with fakes.served(without_end) as where, pytest.raises(Flood, match="messages that nobody waits for"):
-        Asker(where, patience=5, transport="udp").ask([QUERY])
+        Asker(where, patience=25, transport="udp").ask([QUERY])
 
 
 def test_nobody_is_there() -> None:

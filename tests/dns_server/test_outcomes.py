@@ -14,6 +14,9 @@ import pytest
 from tests.data_plane.processes import files_left, living, marked, within
 from tests.dns_server.commands import TINY, judged, started_as
 
+# Each starts programs and waits for them.
+pytestmark = pytest.mark.thorough
+
 CLUSTERS = ("--clusters", "60")
 INVARIANT = ("--invariant", "dns.schema-version", "--clusters", "2")
 
