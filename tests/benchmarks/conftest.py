@@ -8,6 +8,6 @@ import pytest
 
 @pytest.fixture
 def asked_for(pytestconfig: pytest.Config) -> None:
-    """Skips what takes long to build, unless benchmarks are what was asked for."""
+    """Skips what takes long, unless benchmarks are what was asked for."""
     if not pytestconfig.getoption("benchmark_only"):
         pytest.skip("only with --benchmark-only")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What judging costs beside generating: ratios of one run, printed and never asserted.
 
-`tox -e benchmark`, or `pytest tests/benchmarks --benchmark-only`.
+`tox -e benchmark`, or `pytest tests/benchmarks --benchmark-only`; without that option it is
+skipped, because it takes minutes.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def survey(seed_value: int) -> Survey:
     return made
 
 
+@pytest.mark.usefixtures("asked_for")
 @pytest.mark.benchmark(group="cost of a cluster")
 def test_judging_beside_generating(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Judging by all invariants of `standard` costs at most as much again as generating (a target)."""

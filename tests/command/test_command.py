@@ -258,7 +258,11 @@ def test_an_adapter_that_ends_the_process_is_no_success(tmp_path: Path, ending: 
         f"        if Ending.asked > 40: {ending}\n"
         "        return [type(each)(matches=True) for each in super().select(questions)]\n"
     )
-    done = command(tmp_path, "run", "--adapter", "ending:Ending")
+    (tmp_path / "short.yaml").write_text(
+        "name: short\ndescription: Selectors.\nextends: quick\nclaims: {areas: [selectors]}\n"
+        "budget: {clusters: 60, shrink_seconds: 5}\n"
+    )
+    done = command(tmp_path, "run", "--adapter", "ending:Ending", "--profile", "short.yaml")
     assert done.returncode == 2, done.stdout + done.stderr
     assert f"the adapter ended the whole run, {words}" in done.stderr
     assert list((tmp_path / "conformance-deviations").glob("selectors.*.yaml"))

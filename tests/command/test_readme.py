@@ -35,6 +35,7 @@ def steps() -> list[tuple[str, list[str]]]:
     return found
 
 
+@pytest.mark.thorough
 def test_every_program_and_command_does_what_the_readme_shows(tmp_path: Path) -> None:
     """Each program block runs under its name, each command prints the lines that are shown."""
     programs = blocks("python")

@@ -60,6 +60,7 @@ def _all_gone(folder: Path, made: set[str]) -> bool:
     return within(20, lambda: not living(folder) and not made & everywhere())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("privileged", [True, False])
 def test_a_killed_run_leaves_nothing(privileged: bool, tmp_path: Path, unprivileged: tuple[str, ...]) -> None:
     """SIGKILL cannot be handled: all that the run had started ends all the same, and another run starts."""
@@ -108,6 +109,7 @@ def _children(process: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
+@pytest.mark.thorough
 def test_a_program_that_dies_in_the_middle(tmp_path: Path) -> None:
     """Its end is a crash with the last lines of its log; the run goes on to its end."""
     death = 'any(port.get("protocol") == "SCTP" for item in services for port in item["spec"]["ports"])'

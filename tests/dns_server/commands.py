@@ -18,6 +18,7 @@ _PROFILE = """
 name: hurried
 description: What a DNS server has to do, looked at for a short time.
 extends: quick
+timeouts: {apply: 12}
 claims: {areas: [dns]}
 budget: {shrink_seconds: 1, metamorphic_examples: 3}
 """

@@ -118,6 +118,6 @@ def test_a_server_that_is_waited_for(fault: str, reason: str, tmp_path: Path) ->
     """One that never answers for its canary is given up before the suite gives the adapter up."""
     done = judged(tmp_path, "dns", started_as(f"all-{fault}"), more=INVARIANT)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "did not take up the cluster within 20 s: asked for A canary-" in done.stderr
+    assert "did not take up the cluster within 8 s: asked for A canary-" in done.stderr
     assert reason in done.stderr
     assert "serving cluster.local" in done.stderr  # the end of its log

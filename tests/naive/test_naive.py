@@ -56,6 +56,7 @@ def in_process() -> Result:
     return judged(IN_PROCESS)
 
 
+@pytest.mark.thorough
 def test_a_dozen_deviations_are_found(in_process: Result) -> None:
     """Each invariant that was looked for is broken, in every area."""
     outcomes = {verdict.invariant.id: verdict.outcome for verdict in in_process.verdicts}
@@ -63,6 +64,7 @@ def test_a_dozen_deviations_are_found(in_process: Result) -> None:
     assert in_process.exit_code == 1
 
 
+@pytest.mark.thorough
 def test_reproducers_are_small(in_process: Result) -> None:
     """A handful of objects is left of every cluster."""
     sizes = {
@@ -73,6 +75,7 @@ def test_reproducers_are_small(in_process: Result) -> None:
     assert max(sizes.values()) <= 6, sizes
 
 
+@pytest.mark.thorough
 def test_the_wire_makes_no_difference(in_process: Result) -> None:
     """The program that speaks JSON lines is found to deviate on the very same examples, and so much
     of them is left that the same can be seen.

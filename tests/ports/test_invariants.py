@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from unittest import mock
 
+import pytest
 from attrs import frozen
 
 import conformance.invariants.ports  # noqa: F401
@@ -78,11 +79,13 @@ def _found_by(adapter: _Adapter, *, until: frozenset[str] = frozenset()) -> dict
     return found
 
 
+@pytest.mark.thorough
 def test_the_reference_is_right() -> None:
     """No invariant fails when numbers are chosen from the bottom."""
     assert _found_by(_Adapter()) == {}
 
 
+@pytest.mark.thorough
 def test_any_choice_is_right() -> None:
     """No invariant fails when numbers are chosen at random among what is allowed."""
     chance = random.Random(1)

@@ -100,6 +100,7 @@ def test_every_shape_is_reached() -> None:
     assert len(Shape) == 15
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_a_shrunk_cluster_is_small(wanted: int) -> None:
     """What is not needed is shrunk away: just as many pods as the condition asks for."""
