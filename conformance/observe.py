@@ -171,6 +171,9 @@ class Unsteady(Decision):
             got=", ".join(f"{shown} {times} times" for shown, times in _counted(self._seen).items()),
         )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(_counted(self._seen))})"
+
     @property
     def outcome(self) -> Outcome:
         """There is none."""

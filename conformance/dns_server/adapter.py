@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ class Manner:
     seconds: float = TAKEN_UP
 
 
-class _Adapter:
+class _Adapter(ABC):
     """What is common to both: a state is served with a canary, and then asked about."""
 
     name = ""
@@ -83,9 +84,9 @@ class _Adapter:
                 server.check("resolve")  # that it has ended says more
                 raise
 
+    @abstractmethod
     def _server(self, cluster: Cluster) -> tuple[Server, Cluster]:
         """The server for a cluster, and the cluster as it is served there."""
-        raise NotImplementedError
 
     @contextmanager
     def _forgotten(self, server: Server) -> Iterator[None]:

@@ -21,6 +21,10 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 from dns.rdataclass import RdataClass
+from dns.rdtypes.ANY.SOA import SOA
+from dns.rdtypes.ANY.TXT import TXT
+from dns.rdtypes.IN.SRV import SRV
+from dns.rdtypes.nsbase import NSBase
 
 from conformance.outcomes import Garbage, WrongShape
 from reference.questions import Answer, Query, Rcode, Record
@@ -136,22 +140,22 @@ def _records(section: Iterable[dns.rrset.RRset]) -> Iterator[Record]:
     for rrset in section:
         kind = dns.rdatatype.to_text(rrset.rdtype)
         for rdata in rrset:
-            yield Record(_plain(rrset.name), kind, _data(kind, rdata), rrset.ttl)
+            yield Record(_plain(rrset.name), kind, _data(rdata), rrset.ttl)
 
 
-def _data(kind: str, rdata: dns.rdata.Rdata) -> str:
+def _data(rdata: dns.rdata.Rdata) -> str:
     """The text of the data, as `Record` has it."""
-    if kind in ("CNAME", "PTR", "NS", "DNAME"):
-        return _plain(rdata.target)  # type: ignore[attr-defined]
-    if kind == "SRV":
-        fields = rdata.priority, rdata.weight, rdata.port, _plain(rdata.target)  # type: ignore[attr-defined]
+    if isinstance(rdata, NSBase):  # and CNAME, PTR and DNAME
+        return _plain(rdata.target)
+    if isinstance(rdata, SRV):
+        fields = rdata.priority, rdata.weight, rdata.port, _plain(rdata.target)
         return " ".join(map(str, fields))
-    if kind == "SOA":
-        names = _plain(rdata.mname), _plain(rdata.rname)  # type: ignore[attr-defined]
-        numbers = rdata.serial, rdata.refresh, rdata.retry, rdata.expire, rdata.minimum  # type: ignore[attr-defined]
+    if isinstance(rdata, SOA):
+        names = _plain(rdata.mname), _plain(rdata.rname)
+        numbers = rdata.serial, rdata.refresh, rdata.retry, rdata.expire, rdata.minimum
         return " ".join(map(str, (*names, *numbers)))
-    if kind == "TXT":
-        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")  # type: ignore[attr-defined]
+    if isinstance(rdata, TXT):
+        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
     return rdata.to_text()
 
 

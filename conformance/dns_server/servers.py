@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ _ALONE = 16
 """From so many ports a server is asked for its first state: two that share its port would not all agree."""
 
 
-class Server:
+class Server(ABC):
     """A server under test and the API that feeds it; `seconds` is how long it may take to take up a state."""
 
     def __init__(self, address: Address, api: WatchApi, *, seconds: float) -> None:
@@ -68,18 +69,20 @@ class Server:
                     reason = f"did not take up the cluster within {self._seconds:g} s: {watch}"
                     raise Hang(operation, reason, stderr=self.log)
 
+    @abstractmethod
     def streams(self) -> Streams:
         """What it watches, as far as it shows in its answers."""
-        raise NotImplementedError
 
     @property
     def log(self) -> str:
         """The end of its log, as far as there is one here."""
         return ""
 
+    @abstractmethod
     def check(self, operation: str) -> None:
-        """Raise Crash if it has ended."""
+        """Raise Crash if it is known to have ended."""
 
+    @abstractmethod
     def restart(self) -> None:
         """Start it anew, where it was started here."""
 
@@ -109,6 +112,12 @@ class Given(Server):
     def streams(self) -> Streams:
         """As its author says of pods: a server may watch them for other reasons."""
         return Streams(slices=True, pods=self._pods)
+
+    def check(self, operation: str) -> None:
+        """Nothing is known of somebody else's process."""
+
+    def restart(self) -> None:
+        """That is for whoever started it."""
 
 
 class Started(Server):

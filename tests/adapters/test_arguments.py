@@ -12,6 +12,7 @@ import pytest
 from attrs import define
 
 from conformance.adapters.arguments import bound
+from conformance.adapters.in_process import InProcess
 from conformance.adapters.loading import load_adapter, make_adapter
 from conformance.adapters.options import AdapterOption, given
 from conformance.errors import UsageError
@@ -19,6 +20,7 @@ from conformance.fields import Scalar
 from tests.adapters.toy import Toy
 
 if TYPE_CHECKING:
+    # A type that is not there when the class is looked at, as in users' code.
     from nowhere import Client  # type: ignore[import-not-found]
 
 HERE = "tests.adapters.test_arguments"
@@ -27,6 +29,7 @@ HERE = "tests.adapters.test_arguments"
 class Typed(Toy):
     """Keeps what it is given."""
 
+    # As users write it: a parameter without a type, and older spellings of types.
     def __init__(  # type: ignore[no-untyped-def]
         self,
         text: str = "",
@@ -220,9 +223,11 @@ def test_adapters_without_options(spec: str, hint: str) -> None:
 def test_an_adapter_is_made_anew_with_its_options() -> None:
     """After a failure the new object has the options of the old one."""
     with load_adapter(f"{HERE}:make", options=words("port=7")) as session:
-        first = session.transport.adapter  # type: ignore[attr-defined]
+        transport = session.transport
+        assert isinstance(transport, InProcess)
+        first = transport.adapter
         session.recover()
-        assert session.transport.adapter is not first  # type: ignore[attr-defined]
+        assert transport.adapter is not first
         assert session.name == "{'port': 7}"
 
 

@@ -70,7 +70,7 @@ def test_services_of_a_kube_proxy(
             rounds.append(taken)
 
         # Its annotations are missing in pytest-benchmark.
-        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call]
+        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call] # it has no types
     best = min(rounds, key=lambda taken: sum(taken.values()))
     with capsys.disabled():
         print()

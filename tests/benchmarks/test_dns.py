@@ -66,7 +66,7 @@ def test_queries_of_a_coredns(
             rates.append(((session.questions - before) / seconds, len(inputs) / seconds))
 
         # Its annotations are missing in pytest-benchmark.
-        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call]
+        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call] # it has no types
     queries, states = max(rates)
     with capsys.disabled():
         print(f"\n  {queries:.0f} queries and {states:.0f} clusters a second, applied and judged")
@@ -93,7 +93,7 @@ def test_changes_of_a_coredns(
                 taken.append(time.perf_counter() - begun)
                 assert {record.data for record in answer.records} == {ip}
 
-        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call]
+        benchmark.pedantic(play, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call] # it has no types
     taken.sort()
     with capsys.disabled():
         print(

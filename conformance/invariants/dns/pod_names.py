@@ -47,25 +47,26 @@ def _allowed(zone: Zone, query: Query, mode: PodRecords, rule: str) -> list[Answ
     return [answer, NXDOMAIN] if older else [answer]
 
 
+def _fits(zone: Zone, asked: Asked, mode: PodRecords, rule: str) -> bool:
+    """Whether an answer is one of those that are right in a mode."""
+    got = exact(zone, asked.answer)
+    return any(got == exact(zone, each) for each in _allowed(zone, asked.query, mode, rule))
+
+
 def _judge_modes(case: Case, zone: Zone, answers: Iterable[tuple[str, Asked]], *classes: str) -> None:
     """Judge that all answers are those of one mode; of the right one, where it is known which."""
     modes = [zone.pods] if zone.pods is not None else list(PodRecords)
     for rule, asked in answers:
         case.judged(*classes)
-        got = exact(zone, asked.answer)
-
-        def fits(mode: PodRecords) -> bool:
-            allowed = _allowed(zone, asked.query, mode, rule)  # noqa: B023
-            return any(got == exact(zone, each) for each in allowed)  # noqa: B023
-
-        left = [mode for mode in modes if fits(mode)]
+        right = [mode for mode in PodRecords if _fits(zone, asked, mode, rule)]
+        left = [mode for mode in modes if mode in right]
         if not left:
             named = [zone.pods] if zone.pods is not None else list(PodRecords)
             expected = " or ".join(
                 f"{mode.value}: {worded(zone.resolve(asked.query, pods=mode))}" for mode in named
             )
             # What is right in another mode is a server that is set up otherwise.
-            found = _MODE_RULES[named[0]] if len(named) == 1 and any(map(fits, PodRecords)) else rule
+            found = _MODE_RULES[named[0]] if len(named) == 1 and right else rule
             because = tuple(dict.fromkeys((found, rule, *(_MODE_RULES[mode] for mode in named))))
             more = "" if len(named) == 1 else "; the same mode for all names"
             fail(case, found, asked, f"{expected}{more}", because=because)
